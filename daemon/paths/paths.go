@@ -1,0 +1,43 @@
+// Package paths lists what podview emulates. The FUSE tree, the admission
+// policies and the conformance suite are all made from this one list.
+package paths
+
+// Path is one emulated file, or a directory emulated as a whole.
+type Path struct {
+	// Path is absolute, as a program in a pod opens it; the mounted view has
+	// it under its mountpoint.
+	Path string
+	// Slug makes the volume name podview-<slug>.
+	Slug string
+	// Dir is set for a directory that is emulated as a whole.
+	Dir bool
+	// Mode is the kernel's own permission bits.
+	Mode uint32
+	// Everywhere is set when every OCI runtime accepts a bind mount there.
+	// runc refuses targets inside /proc that are not on its own list
+	// (libcontainer/rootfs_linux.go: checkProcMount).
+	Everywhere bool
+}
+
+// All is the list, in the order of documentation and volumes.
+var All = []Path{
+	{Path: "/proc/cpuinfo", Slug: "cpuinfo", Mode: 0o444, Everywhere: true},
+	{Path: "/proc/meminfo", Slug: "meminfo", Mode: 0o444, Everywhere: true},
+	{Path: "/proc/stat", Slug: "stat", Mode: 0o444, Everywhere: true},
+	{Path: "/proc/uptime", Slug: "uptime", Mode: 0o444, Everywhere: true},
+	{Path: "/proc/loadavg", Slug: "loadavg", Mode: 0o444, Everywhere: true},
+	{Path: "/proc/diskstats", Slug: "diskstats", Mode: 0o444, Everywhere: true},
+	{Path: "/proc/swaps", Slug: "swaps", Mode: 0o444, Everywhere: true},
+	{Path: "/proc/slabinfo", Slug: "slabinfo", Mode: 0o400, Everywhere: true},
+	{Path: "/proc/pressure/cpu", Slug: "pressure-cpu", Mode: 0o444},
+	{Path: "/proc/pressure/io", Slug: "pressure-io", Mode: 0o444},
+	{Path: "/proc/pressure/memory", Slug: "pressure-memory", Mode: 0o444},
+	{Path: CPUDir, Slug: "sys-cpu", Dir: true, Mode: 0o755, Everywhere: true},
+	{Path: NodeDir, Slug: "sys-node", Dir: true, Mode: 0o755, Everywhere: true},
+}
+
+// The two directories of sysfs that are emulated as a whole.
+const (
+	CPUDir  = "/sys/devices/system/cpu"
+	NodeDir = "/sys/devices/system/node"
+)
