@@ -1,13 +1,81 @@
+// Package deps holds the daemon to its import rules, which keep the parts
+// that compute free of I/O and the parts that touch the kernel few.
 package deps
 
 import (
-	_ "github.com/containerd/cgroups/v3"
-	_ "github.com/containerd/cgroups/v3/cgroup1"
-	_ "github.com/containerd/cgroups/v3/cgroup2"
-	_ "github.com/hanwen/go-fuse/v2/fuse"
-	_ "github.com/prometheus/client_golang/prometheus"
-	_ "github.com/prometheus/client_golang/prometheus/promhttp"
-	_ "golang.org/x/sys/unix"
-	_ "golang.org/x/tools/txtar"
-	_ "k8s.io/klog/v2"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
 )
+
+const module = "github.com/podview/podview/daemon/"
+
+// pure packages compute; they read no file and no clock.
+var pure = []string{"paths", "internal/view", "internal/sample", "internal/procfile", "internal/sysfile", "internal/cgroup", "internal/quantity", "internal/summary"}
+
+// onlyIn lists the packages that may import what is dangerous or big.
+var onlyIn = map[string][]string{
+	"os/exec":                         {"internal/demo"},
+	"github.com/hanwen/go-fuse":       {"internal/fusefs", "internal/fusedev"},
+	"github.com/containerd/cgroups":   {"internal/demo", "internal/cgroup/detect"},
+	"net/http":                        {""},
+	module + "internal/cgroup/v1":     {"internal/cgroup/detect"},
+	module + "internal/cgroup/v2":     {"internal/cgroup/detect"},
+	module + "internal/cgroup/detect": {""},
+	module + "internal/fusefs":        {""},
+	module + "internal/fusedev":       {""},
+	module + "internal/pipeline":      {""},
+	"github.com/prometheus":           {"", "internal/metrics", "internal/pipeline"},
+}
+
+var notPure = []string{"os", "syscall", "net", "golang.org/x/sys", "io/fs", module + "internal/host"}
+
+func TestImports(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := 0
+	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		files++
+		dir, _ := filepath.Rel(root, filepath.Dir(file))
+		checkFile(t, strings.TrimPrefix(dir, "."), file)
+		return nil
+	})
+	if err != nil || files < 20 {
+		t.Fatalf("%d files, %v", files, err)
+	}
+}
+
+func checkFile(t *testing.T, pkg, file string) {
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range parsed.Imports {
+		path, _ := strconv.Unquote(spec.Path.Value)
+		if pkg == "paths" {
+			t.Errorf("%s imports %s; paths imports nothing", file, path)
+		}
+		for _, bad := range notPure {
+			if slices.Contains(pure, pkg) && below(path, bad) {
+				t.Errorf("%s imports %s; %s does no I/O", file, path, pkg)
+			}
+		}
+		for what, allowed := range onlyIn {
+			if below(path, what) && !slices.Contains(allowed, pkg) {
+				t.Errorf("%s imports %s, which only %q may", file, path, allowed)
+			}
+		}
+	}
+}
+
+func below(path, top string) bool { return path == top || strings.HasPrefix(path, top+"/") }

@@ -45,5 +45,15 @@ type Field struct {
 
 // All is every emulated file of /proc; a test compares it with paths.All.
 var All = []*File{
-	// TODO(contract): &cpuinfo, &meminfo, …
+	&cpuinfo,
+	&meminfo,
+	&stat,
+	&uptime,
+	&loadavg,
+	&diskstats,
+	&swaps,
+	&slabinfo,
+	&pressureCPU,
+	&pressureIO,
+	&pressureMemory,
 }

@@ -42,6 +42,9 @@ type CPUs struct {
 	// All is set when these are all of the host's CPUs, so that the host's
 	// own files are the truth.
 	All bool
+	// Whole is set when no quota is below these CPUs: each virtual CPU is
+	// one physical CPU, not a share of several.
+	Whole bool
 }
 
 // CPUTimes is one virtual CPU's counters since the container started.

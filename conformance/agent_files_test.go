@@ -1,0 +1,180 @@
+package conformance
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Result is what a system call on a file gave; Errno is 0 when it worked.
+type Result struct {
+	Data  []byte
+	Errno syscall.Errno
+}
+
+// ReadFile reads a file as most programs do: open, read to the end, close.
+func (a *Agent) ReadFile(path string, r *Result) error {
+	data, err := os.ReadFile(path)
+	r.Data = data
+	return asErrno(err, &r.Errno)
+}
+
+// asErrno moves an errno, which net/rpc would turn into text, into the reply.
+func asErrno(err error, errno *syscall.Errno) error {
+	if err == nil || errors.As(err, errno) {
+		return nil
+	}
+	return err
+}
+
+// Chunks asks for a whole file in reads of Size bytes.
+type Chunks struct {
+	Path  string
+	Size  int
+	Pread bool // by pread(2) instead of read(2)
+}
+
+// ReadChunks reads until the kernel says end of file.
+func (a *Agent) ReadChunks(c Chunks, r *Result) error {
+	f, err := os.Open(c.Path)
+	if err != nil {
+		return asErrno(err, &r.Errno)
+	}
+	defer f.Close()
+	buf := make([]byte, c.Size)
+	for {
+		var n int
+		if c.Pread {
+			n, err = unix.Pread(int(f.Fd()), buf, int64(len(r.Data)))
+		} else {
+			n, err = unix.Read(int(f.Fd()), buf)
+		}
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || n == 0 {
+			return asErrno(err, &r.Errno)
+		}
+		r.Data = append(r.Data, buf[:n]...)
+	}
+}
+
+// OpenArgs asks for a file to be opened and kept. UID 0 is the agent's own.
+type OpenArgs struct {
+	Path  string
+	Flags int
+	UID   int
+}
+
+// Open opens a file and keeps it under a handle.
+func (a *Agent) Open(args OpenArgs, reply *struct {
+	Handle int
+	Errno  syscall.Errno
+}) error {
+	if args.UID != 0 {
+		// The file system uid is the thread's; the kernel drops the
+		// capabilities that override permissions with it.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if err := unix.Setfsuid(args.UID); err != nil {
+			return err
+		}
+		defer func() { _ = unix.Setfsuid(0) }()
+	}
+	fd, err := unix.Open(args.Path, args.Flags|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return asErrno(err, &reply.Errno)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	reply.Handle = fd
+	a.files[fd] = fd
+	return nil
+}
+
+// At is a read on an open file: at Offset, or where the last one ended.
+type At struct {
+	Handle, Length int
+	Offset         int64
+	Current        bool
+}
+
+// ReadAt is one read(2) or pread(2).
+func (a *Agent) ReadAt(at At, r *Result) error {
+	buf := make([]byte, at.Length)
+	var n int
+	var err error
+	if at.Current {
+		n, err = unix.Read(at.Handle, buf)
+	} else {
+		n, err = unix.Pread(at.Handle, buf, at.Offset)
+	}
+	r.Data = buf[:max(n, 0)]
+	return asErrno(err, &r.Errno)
+}
+
+// Rewind is lseek(handle, 0, SEEK_SET).
+func (a *Agent) Rewind(handle int, errno *syscall.Errno) error {
+	_, err := unix.Seek(handle, 0, unix.SEEK_SET)
+	return asErrno(err, errno)
+}
+
+// Close closes a kept file.
+func (a *Agent) Close(handle int, errno *syscall.Errno) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.files, handle)
+	return asErrno(unix.Close(handle), errno)
+}
+
+// Entry is a directory entry: its type as getdents64(2) says, and its mode
+// as lstat(2) does (0 where that fails).
+type Entry struct {
+	Name string
+	Type byte
+	Mode uint32
+}
+
+// ReadDir lists a directory in the kernel's order, "." and ".." included.
+func (a *Agent) ReadDir(path string, entries *[]Entry) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	buf := make([]byte, 1024) // small, so that a directory takes several calls
+	for {
+		n, err := unix.Getdents(int(f.Fd()), buf)
+		if err != nil || n <= 0 {
+			return err
+		}
+		for rest := buf[:n]; len(rest) > 0; {
+			// struct linux_dirent64: u64 ino, s64 off, u16 reclen, u8 type, name
+			length := binary.NativeEndian.Uint16(rest[16:])
+			name := unix.ByteSliceToString(rest[19:length])
+			e := Entry{Name: name, Type: rest[18]}
+			var st unix.Stat_t
+			if unix.Lstat(filepath.Join(path, name), &st) == nil {
+				e.Mode = st.Mode
+			}
+			*entries = append(*entries, e)
+			rest = rest[length:]
+		}
+	}
+}
+
+// Lstat is lstat(2)'s mode.
+func (a *Agent) Lstat(path string, reply *struct {
+	Mode  uint32
+	Errno syscall.Errno
+}) error {
+	var st unix.Stat_t
+	err := unix.Lstat(path, &st)
+	reply.Mode = st.Mode
+	return asErrno(err, &reply.Errno)
+}

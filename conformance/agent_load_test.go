@@ -1,0 +1,95 @@
+package conformance
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Touch takes mib MiB of memory and keeps it.
+func (a *Agent) Touch(mib int, _ *struct{}) error {
+	return a.touch(mib, -1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+}
+
+// TouchTmpfs takes mib MiB of shared memory (tmpfs) and keeps it.
+func (a *Agent) TouchTmpfs(mib int, _ *struct{}) error {
+	return a.touch(mib, -1, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+}
+
+func (a *Agent) touch(mib, fd, flags int) error {
+	memory, err := unix.Mmap(fd, 0, mib<<20, unix.PROT_READ|unix.PROT_WRITE, flags)
+	if err != nil {
+		return os.NewSyscallError("mmap", err)
+	}
+	// Huge pages would charge more than was touched.
+	if err := unix.Madvise(memory, unix.MADV_NOHUGEPAGE); err != nil {
+		return os.NewSyscallError("madvise", err)
+	}
+	for i := 0; i < len(memory); i += os.Getpagesize() {
+		memory[i] = 1
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held = append(a.held, memory)
+	return nil
+}
+
+// Burn starts threads that do nothing but run, until Rest.
+func (a *Agent) Burn(threads int, _ *struct{}) error {
+	a.mu.Lock()
+	rest := a.rest
+	a.mu.Unlock()
+	for range threads {
+		go func() {
+			runtime.LockOSThread()
+			for {
+				select {
+				case <-rest:
+					return
+				default:
+				}
+			}
+		}()
+	}
+	return nil
+}
+
+// Rest ends what Burn started.
+func (a *Agent) Rest(struct{}, *struct{}) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	close(a.rest)
+	a.rest = make(chan struct{})
+	return nil
+}
+
+// Hammer asks Readers threads to read Path Times times each, all at once.
+type Hammer struct {
+	Path           string
+	Readers, Times int
+}
+
+// Hammer returns what each reader saw, in order.
+func (a *Agent) Hammer(h Hammer, seen *[][][]byte) error {
+	*seen = make([][][]byte, h.Readers)
+	errs := make([]error, h.Readers)
+	var readers sync.WaitGroup
+	for i := range h.Readers {
+		readers.Go(func() {
+			runtime.LockOSThread() // a thread each: that is what the daemon sees
+			for range h.Times {
+				data, err := os.ReadFile(h.Path)
+				if err != nil {
+					errs[i] = err
+					return
+				}
+				(*seen)[i] = append((*seen)[i], data)
+			}
+		})
+	}
+	readers.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,163 @@
+package conformance
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// server is a running "podview serve".
+type server struct {
+	dir    string // where the tree is mounted
+	cmd    *exec.Cmd
+	stderr bytes.Buffer
+	exited chan struct{} // closed after cmd.Wait
+}
+
+// serveTimeout is generous for an emulated machine.
+const serveTimeout = 30 * time.Second
+
+// podviewBinary is the program under test.
+func podviewBinary(t testing.TB) string {
+	t.Helper()
+	if os.Getenv("VIEW") != "" {
+		t.Skip("VIEW is set: a mounted tree is tested, not the podview binary")
+	}
+	path := os.Getenv("PODVIEW")
+	if path == "" {
+		path = "../bin/podview"
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("no podview to test (set PODVIEW, or run make build): %v", err)
+	}
+	return path
+}
+
+// startServe runs podview serve on dir and waits for the mount.
+func startServe(binary, dir string, flags ...string) (*server, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	s := &server{dir: dir, exited: make(chan struct{})}
+	s.cmd = exec.Command(binary, append([]string{"serve", "--mount", dir}, flags...)...)
+	s.cmd.Stderr = &s.stderr
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		_ = s.cmd.Wait()
+		close(s.exited)
+	}()
+	for deadline := time.Now().Add(serveTimeout); ; time.Sleep(10 * time.Millisecond) {
+		select {
+		case <-s.exited:
+			return nil, fmt.Errorf("podview serve: %v\n%s", s.cmd.ProcessState, &s.stderr)
+		default:
+		}
+		if isFUSE(dir) {
+			return s, nil
+		}
+		if time.Now().After(deadline) {
+			return nil, errors.Join(fmt.Errorf("podview serve: not mounted after %v", serveTimeout), s.stop())
+		}
+	}
+}
+
+func isFUSE(dir string) bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(dir, &fs) == nil && fs.Type == unix.FUSE_SUPER_MAGIC
+}
+
+// stop ends the daemon as systemd would. It is an error if that takes long,
+// gives another exit code than 0 or leaves the mount behind.
+func (s *server) stop() error {
+	if s == nil {
+		return nil
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	var problems error
+	select {
+	case <-s.exited:
+	case <-time.After(serveTimeout):
+		problems = fmt.Errorf("still running %v after SIGTERM", serveTimeout)
+		_ = s.cmd.Process.Kill()
+		<-s.exited
+	}
+	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
+		problems = errors.Join(problems, fmt.Errorf("exit code %d after SIGTERM\n%s", code, &s.stderr))
+	}
+	if isFUSE(s.dir) {
+		problems = errors.Join(problems, fmt.Errorf("%s is still mounted after SIGTERM", s.dir))
+		_ = unix.Unmount(s.dir, unix.MNT_DETACH)
+	}
+	return problems
+}
+
+// shared is the one daemon that most tests use.
+type shared struct {
+	once sync.Once
+	tmp  string
+	*server
+	err error
+}
+
+var sharedView shared
+
+// viewDir is the mounted tree under test: VIEW, or the shared daemon's.
+func viewDir(t testing.TB) string {
+	t.Helper()
+	needRoot(t)
+	if dir := os.Getenv("VIEW"); dir != "" {
+		if !isFUSE(dir) {
+			t.Fatalf("VIEW=%s is not a FUSE mount", dir)
+		}
+		return dir
+	}
+	binary := podviewBinary(t)
+	sharedView.once.Do(func() {
+		if sharedView.tmp, sharedView.err = os.MkdirTemp("", "podview-conformance-"); sharedView.err == nil {
+			sharedView.server, sharedView.err = startServe(binary, filepath.Join(sharedView.tmp, "view"))
+		}
+	})
+	if sharedView.err != nil {
+		t.Fatal(sharedView.err)
+	}
+	return sharedView.dir
+}
+
+func (s *shared) stop() error {
+	err := s.server.stop()
+	if s.tmp != "" {
+		err = errors.Join(err, os.Remove(filepath.Join(s.tmp, "view")), os.Remove(s.tmp))
+	}
+	return err
+}
+
+// privateServe runs a daemon of the test's own.
+func privateServe(t *testing.T, flags ...string) *server {
+	t.Helper()
+	needRoot(t)
+	s, err := startServe(podviewBinary(t), filepath.Join(t.TempDir(), "view"), flags...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}

@@ -1,0 +1,147 @@
+package conformance
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/podview/podview/daemon/paths"
+	"golang.org/x/sys/unix"
+)
+
+func (p *process) readDir(t testing.TB, dir string) (entries []Entry) {
+	t.Helper()
+	p.call(t, "ReadDir", p.path(dir), &entries)
+	return slices.DeleteFunc(entries, func(e Entry) bool { return e.Name == "." || e.Name == ".." })
+}
+
+// walk calls visit for everything below dir; symbolic links aren't followed.
+func (p *process) walk(t testing.TB, dir string, visit func(dir string, e Entry)) {
+	t.Helper()
+	for _, e := range p.readDir(t, dir) {
+		visit(dir, e)
+		if e.Mode&unix.S_IFMT == unix.S_IFDIR {
+			p.walk(t, path.Join(dir, e.Name), visit)
+		}
+	}
+}
+
+var treeChecks = map[string]check{
+	"every path is there": func(t *testing.T, p *process) {
+		for _, want := range paths.All {
+			if _, err := os.Lstat(want.Path); errors.Is(err, fs.ErrNotExist) {
+				continue // not in this kernel
+			}
+			format := uint32(syscall.S_IFREG)
+			if want.Dir {
+				format = syscall.S_IFDIR
+			}
+			if mode, errno := p.mode(t, want.Path); errno != 0 || mode&unix.S_IFMT != format {
+				t.Errorf("%s: mode %o, %v", p.path(want.Path), mode, errno)
+			}
+		}
+	},
+	// Each name exists once, and d_type is what lstat says.
+	"directories list what exists": func(t *testing.T, p *process) {
+		for _, dir := range []string{paths.CPUDir, paths.NodeDir} {
+			seen := map[string]bool{}
+			p.walk(t, dir, func(dir string, e Entry) {
+				name := path.Join(dir, e.Name)
+				if seen[name] {
+					t.Errorf("%s is listed twice", name)
+				}
+				seen[name] = true
+				if got := uint32(e.Type) << 12; e.Mode == 0 || got != e.Mode&unix.S_IFMT { // IFTODT of dirent.h
+					t.Errorf("%s: d_type %d, mode %o", name, e.Type, e.Mode)
+				}
+			})
+		}
+	},
+	"what isn't listed doesn't exist": func(t *testing.T, p *process) {
+		names := map[string]bool{}
+		for _, e := range p.readDir(t, paths.CPUDir) {
+			names[e.Name] = true
+		}
+		for _, e := range append(kernel().readDir(t, paths.CPUDir), Entry{Name: "cpu4095"}, Entry{Name: "nothing"}) {
+			_, errno := p.mode(t, path.Join(paths.CPUDir, e.Name))
+			if exists := errno == 0; exists != names[e.Name] {
+				t.Errorf("%s: listed: %v, lstat: %v", e.Name, names[e.Name], errno)
+			}
+		}
+	},
+}
+
+var sysChecks = map[string]check{
+	// What can be read on the kernel can be read here, and what it refuses is
+	// refused in the same way.
+	"files are readable": func(t *testing.T, p *process) {
+		for _, dir := range []string{paths.CPUDir, paths.NodeDir} {
+			p.walk(t, dir, func(dir string, e Entry) {
+				if e.Mode&unix.S_IFMT != unix.S_IFREG {
+					return
+				}
+				file := path.Join(dir, e.Name)
+				if got, want := p.tryRead(t, file).Errno, kernel().tryRead(t, file).Errno; got != want {
+					t.Errorf("%s: %v, the kernel says %v", file, got, want)
+				}
+			})
+		}
+	},
+	"links lead somewhere": func(t *testing.T, p *process) {
+		p.walk(t, paths.CPUDir, func(dir string, e Entry) {
+			if e.Mode&unix.S_IFMT == unix.S_IFLNK && strings.HasPrefix(e.Name, "node") {
+				p.readDir(t, path.Join(dir, e.Name))
+			}
+		})
+	},
+}
+
+// Nothing in the view can be written, as root either: lxcfs let containers
+// take the host's CPUs offline.
+func TestWritesAreRefused(t *testing.T) {
+	c := startContainer(t, limits{memoryMiB: 128})
+	targets := append(emulatedFiles(), paths.CPUDir+"/uevent", paths.CPUDir+"/cpu0/uevent", paths.NodeDir+"/uevent")
+	for _, p := range []*process{c.process, hostReader(t)} {
+		for _, file := range targets {
+			for name, flags := range map[string]int{"write": unix.O_WRONLY, "read and write": unix.O_RDWR, "truncate": unix.O_WRONLY | unix.O_TRUNC} {
+				if _, errno := p.open(t, file, flags, 0); errno != syscall.EACCES && errno != syscall.EROFS {
+					t.Errorf("open %s to %s: %v, want EACCES or EROFS", p.path(file), name, errno)
+				}
+			}
+		}
+		if _, errno := p.open(t, paths.CPUDir+"/new", unix.O_WRONLY|unix.O_CREAT, 0); errno != syscall.EACCES && errno != syscall.EROFS {
+			t.Errorf("creating a file: %v, want EACCES or EROFS", errno)
+		}
+	}
+}
+
+// The oracle of the same: on the kernel, root's write fails (later, for
+// /proc). Otherwise the test above would ask too much.
+func TestOracleWritesAreRefused(t *testing.T) {
+	needRoot(t)
+	for _, file := range emulatedFiles() {
+		if strings.HasPrefix(file, "/proc/pressure/") {
+			continue // takes triggers
+		}
+		fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err == nil {
+			_, err = unix.Write(fd, []byte("0\n"))
+			_ = unix.Close(fd)
+		}
+		if err != unix.EACCES && err != unix.EIO && err != unix.EINVAL {
+			t.Errorf("writing %s: %v", file, err)
+		}
+	}
+}
+
+func TestEveryPathIsBound(t *testing.T) {
+	c := startContainer(t, limits{})
+	if len(c.missing) > 0 {
+		t.Errorf("the view has no %q", c.missing)
+	}
+}

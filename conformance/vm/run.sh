@@ -1,0 +1,76 @@
+#!/bin/bash
+# run.sh [--mem MB] [--timeout SEC] -- CMD ARGS…
+# Runs CMD as root in a cgroup-v2-only VM (emulated CPUs: no KVM, no root
+# needed) with bin/podview at /usr/bin/podview and, if the variable
+# CONFORMANCE_TEST names a file, that file at /conformance.test.
+# The guest's console is stdout. Exit status: CMD's; 124 after the timeout;
+# 125 when the guest died or could not be made.
+#
+# run.sh --check: exits 0 when this machine can run it, else says what it lacks.
+set -euo pipefail
+vm=$(cd "$(dirname "$0")" && pwd)
+checkout=$(cd "$vm/../.." && pwd)
+mem=1024 seconds=300
+
+fail() { echo "vm: $*" >&2; exit 125; }
+
+check() {
+	local program missing=()
+	for program in qemu-system-x86_64 cpio busybox free lscpu setpriv; do
+		type -P "$program" >/dev/null || missing+=("$program")
+	done
+	[ -x /usr/bin/python3 ] || missing+=(/usr/bin/python3)
+	[ ${#missing[@]} = 0 ] || fail "not installed: ${missing[*]}"
+	"$vm/kernel.sh" >/dev/null || exit 125
+}
+
+# payload DIR writes what this run adds, as a second archive that the kernel
+# unpacks over the first.
+payload() {
+	install -D -m 755 "$checkout/bin/podview" "$1/usr/bin/podview" || fail "no bin/podview (run make build)"
+	[ -z "${CONFORMANCE_TEST:-}" ] || install -m 755 "$CONFORMANCE_TEST" "$1/conformance.test"
+	printf '%q ' env PODVIEW=/usr/bin/podview "${command[@]}" >"$1/command"
+	(cd "$1" && find . | cpio --quiet -o -H newc -R 0:0)
+}
+
+# boot KERNEL_DIR INITRAMFS STATUS_FILE
+# Emulation under load makes the guest's TSC run away, minutes in a second: the
+# clock is the HPET, and the watchdogs that compare clocks are off.
+# setpriv takes qemu along when this script is killed, even by SIGKILL.
+boot() {
+	setpriv --pdeathsig TERM timeout --foreground -k 5 "$seconds" \
+		qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max -smp 2 -m "$mem" \
+		-kernel "$1"/boot/vmlinuz-* -initrd "$2" \
+		-nodefaults -no-user-config -display none -no-reboot \
+		-serial stdio -serial "file:$3" \
+		-append "console=ttyS0 quiet loglevel=3 panic=-1 psi=1 mitigations=off random.trust_cpu=on tsc=unstable clocksource=hpet nowatchdog no_timer_check" \
+		</dev/null &
+	qemu=$!
+	wait "$qemu"
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--check) check; exit 0 ;;
+	--mem) mem=${2:?}; shift 2 ;;
+	--timeout) seconds=${2:?}; shift 2 ;;
+	--) shift; break ;;
+	*) fail "unknown argument '$1' (usage: run.sh [--mem MB] [--timeout SEC] -- CMD ARGS…)" ;;
+	esac
+done
+[ $# -gt 0 ] || fail "no command (usage: run.sh [--mem MB] [--timeout SEC] -- CMD ARGS…)"
+command=("$@")
+check
+mkdir -p "$checkout/.cache"
+work=$(mktemp -d "$checkout/.cache/vm.XXXXXX") qemu=
+trap 'kill $qemu 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+kernel=$("$vm/kernel.sh") || exit 125
+"$vm/initramfs.sh" "$kernel" >"$work/initramfs.cpio" || exit 125
+payload "$work/payload" >>"$work/initramfs.cpio"
+
+boot "$kernel" "$work/initramfs.cpio" "$work/status" && status=0 || status=$?
+[ "$status" != 124 ] || { echo "vm: no end after $seconds s" >&2; exit 124; }
+exit "$(grep -xE '[0-9]+' "$work/status" || echo 125)"

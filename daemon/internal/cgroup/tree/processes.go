@@ -1,0 +1,47 @@
+package tree
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/podview/podview/daemon/internal/cgroup"
+)
+
+// Processes appends the pids in path and in the cgroups below it. Ones that
+// are removed meanwhile are left out, but path itself must exist.
+func (t *Tree) Processes(path string, pids []int) ([]int, error) {
+	if err := t.check(path); err != nil {
+		return pids, err
+	}
+	for todo := []string{path}; len(todo) > 0; {
+		level := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		err := t.Read(level, "cgroup.procs", func(text []byte) (err error) {
+			pids, err = cgroup.ParsePIDs(text, pids)
+			return err
+		})
+		// v2's threaded cgroups refuse: their domain lists the processes.
+		if errors.Is(err, unix.EOPNOTSUPP) {
+			err = nil
+		}
+		var below []os.DirEntry
+		if err == nil {
+			below, err = os.ReadDir(t.dir + level)
+		}
+		if gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV); gone && level != path {
+			continue
+		}
+		if err != nil {
+			return pids, err
+		}
+		for _, entry := range below {
+			if entry.IsDir() {
+				todo = append(todo, join(level, entry.Name()))
+			}
+		}
+	}
+	return pids, nil
+}

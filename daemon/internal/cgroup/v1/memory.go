@@ -1,0 +1,129 @@
+package v1
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/cgroup/tree"
+)
+
+// Memory takes a Place in memory.
+func (s *source) Memory(p cgroup.Place, m *cgroup.Memory) error {
+	*m = cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapLimitBytes: cgroup.Unlimited}
+	if err := s.memoryLimits(p.Leaf, m); err != nil {
+		return err
+	}
+	usage, err := readUint(s.memory, p.Root, "memory.usage_in_bytes")
+	if err != nil {
+		return err
+	}
+	m.UsageBytes = usage
+	// Kernels without swap, or booted with swapaccount=0, have no such file.
+	both, err := readUint(s.memory, p.Root, "memory.memsw.usage_in_bytes")
+	if m.SwapAccounted = err == nil; m.SwapAccounted {
+		m.SwapUsageBytes = both - min(usage, both) // memory.stat's figure is better
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	// memory.stat counts pages of processes only; kernel memory has one
+	// figure, slab caches, stacks and page tables together. It is not there
+	// with cgroup.memory=nokmem.
+	kernel, err := readUint(s.memory, p.Root, "memory.kmem.usage_in_bytes")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	m.Stat.SlabUnreclaimableBytes = kernel
+	return s.memory.Read(p.Root, "memory.stat", func(text []byte) error {
+		return parseMemoryStat(text, m)
+	})
+}
+
+// memoryLimits: memsw limits RAM and swap together, where v2 limits swap
+// alone. What it leaves above the same cgroup's RAM limit is the swap that
+// its owner granted; without a memsw limit swap is not limited there.
+func (s *source) memoryLimits(leaf string, m *cgroup.Memory) error {
+	return s.memory.Up(leaf, "memory.limit_in_bytes", func(path string, text []byte) (bool, error) {
+		limit, err := cgroup.ParseLimit(text)
+		if err != nil {
+			return false, err
+		}
+		m.LimitBytes = min(m.LimitBytes, limit)
+		both := uint64(cgroup.Unlimited)
+		err = s.memory.Read(path, "memory.memsw.limit_in_bytes", func(text []byte) (err error) {
+			both, err = cgroup.ParseLimit(text)
+			return err
+		})
+		if errors.Is(err, fs.ErrNotExist) {
+			return true, nil
+		}
+		if both != cgroup.Unlimited {
+			m.SwapLimitBytes = min(m.SwapLimitBytes, both-min(limit, both))
+		}
+		return true, err
+	})
+}
+
+// parseMemoryStat takes the total_ keys: the others leave inner cgroups out.
+func parseMemoryStat(text []byte, m *cgroup.Memory) error {
+	stat := &m.Stat
+	return cgroup.ParseKeyed(text, func(key []byte, n uint64) {
+		switch string(key) {
+		case "total_cache":
+			stat.FileBytes = n
+		case "total_rss":
+			stat.AnonBytes = n
+		case "total_rss_huge":
+			stat.AnonTHPBytes = n
+		case "total_shmem":
+			stat.ShmemBytes = n
+		case "total_mapped_file":
+			stat.FileMappedBytes = n
+		case "total_dirty":
+			stat.FileDirtyBytes = n
+		case "total_writeback":
+			stat.FileWritebackBytes = n
+		case "total_swapcached":
+			stat.SwapCachedBytes = n
+		case "total_inactive_anon":
+			stat.InactiveAnonBytes = n
+		case "total_active_anon":
+			stat.ActiveAnonBytes = n
+		case "total_inactive_file":
+			stat.InactiveFileBytes = n
+		case "total_active_file":
+			stat.ActiveFileBytes = n
+		case "total_unevictable":
+			stat.UnevictableBytes = n
+		case "total_swap":
+			m.SwapUsageBytes = n
+		}
+	})
+}
+
+// Slabinfo takes a Place in memory. Since Linux 5.9 the file is there but
+// empty; before, reading it failed with EIO where kernel memory was not
+// accounted.
+func (s *source) Slabinfo(p cgroup.Place) (own []byte, err error) {
+	err = s.memory.Read(p.Root, "memory.kmem.slabinfo", func(text []byte) error {
+		if len(text) > 0 {
+			own = bytes.Clone(text)
+		}
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EIO) {
+		err = nil
+	}
+	return own, err
+}
+
+func readUint(t *tree.Tree, path, file string) (n uint64, err error) {
+	err = t.Read(path, file, func(text []byte) (err error) {
+		n, err = cgroup.ParseUint(text)
+		return err
+	})
+	return n, err
+}

@@ -1,0 +1,8 @@
+package v1
+
+import "github.com/podview/podview/daemon/internal/cgroup"
+
+// Processes takes a Place in cpuacct.
+func (s *source) Processes(p cgroup.Place, pids []int) ([]int, error) {
+	return s.cpuacct.Processes(p.Root, pids)
+}

@@ -1,0 +1,143 @@
+// Package fusefs is the emulated tree as a FUSE file system: names, types and
+// handles. What a file says comes from a Tree.
+package fusefs
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"k8s.io/klog/v2"
+
+	"github.com/podview/podview/daemon/paths"
+)
+
+// Tree answers for the content, and for what is in the directories that are
+// emulated as a whole. Paths are absolute as in a container; tid is the
+// calling thread, 0 for one that can't be seen.
+type Tree interface {
+	// Read appends the whole file to dst.
+	Read(dst []byte, tid int, path string) ([]byte, error)
+	// Stat returns type and permission bits, and whether every caller finds
+	// the same kind of thing there.
+	Stat(tid int, path string) (mode uint32, shared bool, err error)
+	// List returns the names in a directory, with their types.
+	List(tid int, path string) (map[string]uint32, error)
+	Readlink(tid int, path string) (string, error)
+}
+
+// forever is how long the kernel may remember what never changes.
+const forever = 365 * 24 * 60 * 60 // seconds
+
+// FS serves a Tree. Its methods may be called concurrently.
+type FS struct {
+	fuse.RawFileSystem
+	tree    Tree
+	nodes   nodeTable
+	handles handleTable
+	started time.Time
+}
+
+// New makes the tree of the emulated paths, which are paths.All or those of
+// them that this host's kernel has.
+func New(tree Tree, emulated []paths.Path) *FS {
+	f := &FS{RawFileSystem: fuse.NewDefaultRawFileSystem(), tree: tree, started: time.Now()}
+	f.nodes.addStatic(emulated)
+	f.handles.begin(f.started)
+	return f
+}
+
+func (f *FS) String() string { return "podview" }
+
+// status is the errno for an error of the Tree.
+func status(err error) fuse.Status {
+	var errno syscall.Errno
+	switch {
+	case err == nil:
+		return fuse.OK
+	case errors.As(err, &errno):
+		return fuse.Status(errno)
+	case errors.Is(err, fs.ErrNotExist):
+		return fuse.ENOENT
+	}
+	klog.ErrorS(err, "Answering EIO")
+	return fuse.EIO
+}
+
+// Lookup finds a name in a directory. Only what every caller finds may be
+// remembered by the kernel: its name cache is one for all containers.
+func (f *FS) Lookup(_ <-chan struct{}, header *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+	parent, ok := f.node(header.NodeId)
+	if !ok {
+		return fuse.ENOENT
+	}
+	child := path.Join(parent.path, name)
+	n, static := f.nodes.find(nodeID(child))
+	if !static || !n.static {
+		if !parent.dynamic() {
+			return fuse.ENOENT
+		}
+		mode, shared, err := f.tree.Stat(int(header.Pid), child)
+		if err != nil {
+			return status(err)
+		}
+		n = node{path: child, mode: mode, shared: shared}
+		if !f.nodes.add(n) {
+			return fuse.EIO
+		}
+	}
+	out.NodeId = nodeID(child)
+	out.AttrValid = forever
+	if n.shared {
+		out.EntryValid = forever
+	}
+	f.attr(n, &out.Attr)
+	return fuse.OK
+}
+
+// GetAttr answers from the node alone: a path is of one type and mode for
+// all callers that find it.
+func (f *FS) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+	n, ok := f.node(in.NodeId)
+	if !ok {
+		return fuse.ENOENT
+	}
+	out.AttrValid = forever
+	f.attr(n, &out.Attr)
+	return fuse.OK
+}
+
+// sysfsFileSize is what the kernel says of every file in sysfs (PAGE_SIZE);
+// files in /proc say 0.
+const sysfsFileSize = 4096
+
+func (f *FS) attr(n node, out *fuse.Attr) {
+	out.Ino = nodeID(n.path)
+	out.Mode = n.mode
+	out.Nlink = 1
+	out.Blksize = sysfsFileSize
+	if n.dynamic() && n.mode&syscall.S_IFMT == syscall.S_IFREG {
+		out.Size = sysfsFileSize
+	}
+	out.SetTimes(&f.started, &f.started, &f.started)
+}
+
+// Readlink returns a symbolic link's target.
+func (f *FS) Readlink(_ <-chan struct{}, header *fuse.InHeader) ([]byte, fuse.Status) {
+	n, ok := f.node(header.NodeId)
+	if !ok {
+		return nil, fuse.ENOENT
+	}
+	target, err := f.tree.Readlink(int(header.Pid), n.path)
+	return []byte(target), status(err)
+}
+
+// StatFs says no more than that names have a limit; df skips a file system
+// without blocks, and fails on one without an answer.
+func (f *FS) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
+	out.Bsize, out.NameLen = sysfsFileSize, 255
+	return fuse.OK
+}

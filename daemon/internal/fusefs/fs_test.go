@@ -1,0 +1,217 @@
+package fusefs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/podview/podview/daemon/internal/fusedev"
+	"github.com/podview/podview/daemon/paths"
+)
+
+// fakeTree numbers its answers, so that a test sees when one was made.
+type fakeTree struct {
+	reads atomic.Int64
+	names map[string]uint32 // below paths.CPUDir
+}
+
+func (f *fakeTree) Read(dst []byte, _ int, path string) ([]byte, error) {
+	if strings.HasSuffix(path, "broken") {
+		return nil, errors.New("no such luck")
+	}
+	return fmt.Appendf(dst, "%s read %d\n%s", path, f.reads.Add(1), strings.Repeat("x", 10_000)), nil
+}
+
+func (f *fakeTree) Stat(_ int, path string) (uint32, bool, error) {
+	mode, ok := f.names[path]
+	if !ok {
+		return 0, false, fs.ErrNotExist
+	}
+	return mode, false, nil
+}
+
+func (f *fakeTree) List(_ int, dir string) (map[string]uint32, error) {
+	types := map[string]uint32{}
+	for name, mode := range f.names {
+		if filepath.Dir(name) == dir {
+			types[filepath.Base(name)] = mode & syscall.S_IFMT
+		}
+	}
+	return types, nil
+}
+
+func (f *fakeTree) Readlink(int, string) (string, error) { return "../somewhere", nil }
+
+func newFakeTree() *fakeTree {
+	return &fakeTree{names: map[string]uint32{
+		paths.CPUDir + "/cpu0":        syscall.S_IFDIR | 0o555,
+		paths.CPUDir + "/cpu0/broken": syscall.S_IFREG | 0o444,
+		paths.CPUDir + "/link":        syscall.S_IFLNK | 0o777,
+		paths.CPUDir + "/online":      syscall.S_IFREG | 0o444,
+	}}
+}
+
+// mount serves a FS in a fresh directory until the test ends.
+func mount(t *testing.T, f *FS) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("mounting needs root")
+	}
+	dir := t.TempDir()
+	fd, err := fusedev.Mount(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- fusedev.NewConn(fd, f).Serve(2) }()
+	t.Cleanup(func() {
+		if err := fusedev.Unmount(dir); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		syscall.Close(fd)
+	})
+	return dir
+}
+
+func TestReadsOfOneDescriptor(t *testing.T) {
+	dir := mount(t, New(newFakeTree(), paths.All))
+	f, err := os.Open(dir + "/proc/meminfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+
+	whole, err := io.ReadAll(f)
+	if err != nil || !bytes.HasPrefix(whole, []byte("/proc/meminfo read 1\n")) || len(whole) < 10_000 {
+		t.Fatalf("%.40q (%d bytes), %v", whole, len(whole), err)
+	}
+	for _, offset := range []int64{1, 20, 5000, int64(len(whole)) - 1} {
+		part := make([]byte, 100)
+		n, err := f.ReadAt(part, offset)
+		if err != nil && err != io.EOF || !bytes.Equal(part[:n], whole[offset:min(offset+100, int64(len(whole)))]) {
+			t.Errorf("at %d: %.40q, %v", offset, part[:n], err)
+		}
+	}
+	if n, err := f.ReadAt(make([]byte, 1), int64(len(whole))+1000); n != 0 || err != io.EOF {
+		t.Errorf("past the end: %d bytes, %v", n, err)
+	}
+
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	again, err := io.ReadAll(f)
+	if err != nil || !bytes.HasPrefix(again, []byte("/proc/meminfo read 2\n")) {
+		t.Errorf("after lseek(0): %.40q, %v; want a fresh text", again, err)
+	}
+}
+
+func TestTree(t *testing.T) {
+	dir := mount(t, New(newFakeTree(), paths.All))
+	for path, want := range map[string]string{
+		"":                        "proc sys",
+		"proc":                    "cpuinfo diskstats loadavg meminfo pressure slabinfo stat swaps uptime",
+		"proc/pressure":           "cpu io memory",
+		"sys/devices/system":      "cpu node",
+		"sys/devices/system/cpu":  "cpu0 link online",
+		"sys/devices/system/node": "",
+	} {
+		entries, err := os.ReadDir(filepath.Join(dir, path))
+		var names []string
+		for _, e := range entries {
+			names = append(names, e.Name())
+			if info, err := os.Lstat(filepath.Join(dir, path, e.Name())); err != nil || info.Mode().Type() != e.Type() {
+				t.Errorf("%s/%s: listed as %v, is %v (%v)", path, e.Name(), e.Type(), info, err)
+			}
+		}
+		if err != nil || !slices.Equal(names, strings.Fields(want)) {
+			t.Errorf("%q: %q, %v; want %q", path, names, err, want)
+		}
+	}
+	if target, err := os.Readlink(dir + paths.CPUDir + "/link"); err != nil || target != "../somewhere" {
+		t.Errorf("link: %q, %v", target, err)
+	}
+	if info, err := os.Stat(dir + "/proc/slabinfo"); err != nil || info.Mode() != 0o400 {
+		t.Errorf("slabinfo: %v, %v; want mode 0400", info, err)
+	}
+	for _, absent := range []string{"/nothing", "/proc/vmstat", paths.CPUDir + "/cpu1", "/proc/meminfo/x"} {
+		if _, err := os.Lstat(dir + absent); err == nil {
+			t.Errorf("%s is there", absent)
+		}
+	}
+	if text, err := os.ReadFile(dir + paths.CPUDir + "/cpu0/broken"); !errors.Is(err, syscall.EIO) {
+		t.Errorf("a tree that fails: %q, %v; want EIO", text, err)
+	}
+	if err := os.WriteFile(dir+"/proc/stat", []byte("x"), 0); !errors.Is(err, syscall.EROFS) && !errors.Is(err, syscall.EACCES) {
+		t.Errorf("writing: %v", err)
+	}
+}
+
+// TestAnotherProcessTakesOver: ids that this FS never gave out are those of
+// its predecessor.
+func TestAnotherProcessTakesOver(t *testing.T) {
+	first, second := New(newFakeTree(), paths.All), New(newFakeTree(), paths.All)
+	var header fuse.InHeader
+	var entry fuse.EntryOut
+	header.NodeId = nodeID(paths.CPUDir)
+	if s := first.Lookup(nil, &header, "cpu0", &entry); !s.Ok() {
+		t.Fatal(s)
+	}
+	header.NodeId = entry.NodeId
+	if s := first.Lookup(nil, &header, "broken", &entry); !s.Ok() {
+		t.Fatal(s)
+	}
+	in := &fuse.GetAttrIn{InHeader: fuse.InHeader{NodeId: entry.NodeId}}
+	var attr fuse.AttrOut
+	if s := second.GetAttr(nil, in, &attr); !s.Ok() || attr.Mode != syscall.S_IFREG|0o444 {
+		t.Errorf("the successor says %v, mode %o", s, attr.Mode)
+	}
+
+	var opened fuse.OpenOut
+	open := &fuse.OpenIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}}
+	if s := first.Open(nil, open, &opened); !s.Ok() {
+		t.Fatal(s)
+	}
+	read := &fuse.ReadIn{InHeader: open.InHeader, Fh: opened.Fh, Offset: 6}
+	if _, s := second.Read(nil, read, make([]byte, 10)); !s.Ok() {
+		t.Errorf("a read of the predecessor's handle: %v", s)
+	}
+	var other fuse.OpenOut
+	if second.Open(nil, open, &other); other.Fh == opened.Fh {
+		t.Error("both gave out the same handle")
+	}
+}
+
+func TestSnapshotsAreBounded(t *testing.T) {
+	f := New(newFakeTree(), paths.All)
+	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}}
+	buf := make([]byte, 8192)
+	for fh := range uint64(maxSnapshotBytes/10_000 + 1000) {
+		in.Fh = fh
+		if _, s := f.Read(nil, in, buf); !s.Ok() {
+			t.Fatal(s)
+		}
+	}
+	if size := f.handles.size.Load(); size > maxSnapshotBytes+20_000 {
+		t.Errorf("%d bytes kept", size)
+	}
+	for fh := range uint64(maxSnapshotBytes/10_000 + 1000) {
+		f.Release(nil, &fuse.ReleaseIn{Fh: fh})
+	}
+	if size, open := f.handles.size.Load(), len(f.handles.open); size != 0 || open != 0 {
+		t.Errorf("after every release: %d bytes, %d handles", size, open)
+	}
+}

@@ -1,0 +1,115 @@
+package fusefs
+
+import (
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+// handleTable keeps, per open file, the text that its last read from the
+// start was answered with, so that a file read in parts is of one piece.
+// A handle without an entry (another process opened it, or there are too
+// many) works too: its text is rendered for each read.
+type handleTable struct {
+	mu   sync.Mutex
+	open map[uint64]*snapshot
+	next atomic.Uint64
+	size atomic.Int64 // bytes kept in all snapshots
+}
+
+type snapshot struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+// A container can keep as many files open as its limits allow; that must not
+// fill our memory.
+const (
+	maxSnapshots     = 1 << 16
+	maxSnapshotBytes = 64 << 20
+)
+
+// begin makes ids that no earlier daemon on the same mount gave out: by
+// nanoseconds since the epoch, of which more pass than files are opened.
+func (t *handleTable) begin(now time.Time) {
+	t.open = map[uint64]*snapshot{}
+	t.next.Store(uint64(now.UnixNano()))
+}
+
+func (t *handleTable) get(fh uint64) *snapshot {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.open[fh]
+	if s == nil {
+		s = &snapshot{}
+		if len(t.open) < maxSnapshots {
+			t.open[fh] = s
+		}
+	}
+	return s
+}
+
+func (t *handleTable) release(fh uint64) {
+	t.mu.Lock()
+	s := t.open[fh]
+	delete(t.open, fh)
+	t.mu.Unlock()
+	if s != nil {
+		s.mu.Lock()
+		t.size.Add(-int64(cap(s.text)))
+		s.text = nil
+		s.mu.Unlock()
+	}
+}
+
+// Open refuses to write. The kernel need not tell us of close(2) (NOFLUSH)
+// and must not keep pages: they would show one container's text to another.
+func (f *FS) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	if in.Flags&syscall.O_ACCMODE != syscall.O_RDONLY {
+		return fuse.EACCES
+	}
+	if _, ok := f.node(in.NodeId); !ok {
+		return fuse.ENOENT
+	}
+	out.Fh = f.handles.next.Add(1)
+	out.OpenFlags = fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NOFLUSH
+	return fuse.OK
+}
+
+// Read renders afresh at offset 0, as seq_file does: top and free -s keep one
+// descriptor and seek back. Other offsets continue the text of the last such
+// read.
+func (f *FS) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+	n, ok := f.node(in.NodeId)
+	if !ok {
+		return nil, fuse.ENOENT
+	}
+	s := f.handles.get(in.Fh)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if in.Offset == 0 || s.text == nil {
+		before := cap(s.text)
+		text, err := f.tree.Read(s.text[:0], int(in.Pid), n.path)
+		if err != nil {
+			return nil, status(err)
+		}
+		s.text = text
+		f.handles.size.Add(int64(cap(text) - before))
+	}
+	end := min(in.Offset+uint64(len(buf)), uint64(len(s.text)))
+	read := 0
+	if in.Offset < end {
+		read = copy(buf, s.text[in.Offset:end])
+	}
+	if f.handles.size.Load() > maxSnapshotBytes {
+		f.handles.size.Add(-int64(cap(s.text)))
+		s.text = nil
+	}
+	return fuse.ReadResultData(buf[:read]), fuse.OK
+}
+
+// Release ends a handle.
+func (f *FS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) { f.handles.release(in.Fh) }

@@ -1,0 +1,39 @@
+// Package metrics counts what podview did, for Prometheus.
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics is one daemon's counters.
+type Metrics struct {
+	registry  *prometheus.Registry
+	reads     *prometheus.CounterVec
+	fallbacks *prometheus.CounterVec
+}
+
+// New makes a fresh set, in a registry of its own.
+func New() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "podview_reads_total",
+			Help: "Files rendered, by the file's path in the view; parts of /sys under their directory's.",
+		}, []string{"file"}),
+		fallbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "podview_fallbacks_total",
+			Help: "Reads answered with the host's own bytes because a stage failed.",
+		}, []string{"file", "stage"}),
+	}
+	m.registry.MustRegister(m.reads, m.fallbacks)
+	return m
+}
+
+// Registry is what a /metrics handler serves.
+func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
+
+// Read is the counter of one file's reads; keep it, the lookup is slow.
+func (m *Metrics) Read(file string) prometheus.Counter { return m.reads.WithLabelValues(file) }
+
+// Fallback counts one read that showed the host.
+func (m *Metrics) Fallback(file, stage string) { m.fallbacks.WithLabelValues(file, stage).Inc() }

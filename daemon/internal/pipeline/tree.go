@@ -1,0 +1,116 @@
+package pipeline
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/podview/podview/daemon/internal/sysfile"
+	"github.com/podview/podview/daemon/internal/view"
+)
+
+// Stat tells what the thread tid finds at a path below paths.CPUDir or
+// paths.NodeDir: type and permission bits, never writable, and whether every
+// caller finds the same kind of thing. fs.ErrNotExist means there is nothing.
+func (p *Pipeline) Stat(tid int, name string) (mode uint32, shared bool, err error) {
+	node := sysfile.Resolve(name, p.machineOrHost(tid, name))
+	if mode, ok := ownModes[node.Kind]; ok {
+		return mode, node.Shared, nil
+	}
+	if node.Kind == sysfile.Absent {
+		return 0, false, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
+	}
+	mode, err = p.hostMode(node.Host)
+	return mode, node.Shared, err
+}
+
+// ownModes is for what the host need not have.
+var ownModes = map[sysfile.Kind]uint32{
+	sysfile.Dir:  unix.S_IFDIR | 0o555,
+	sysfile.Link: unix.S_IFLNK | 0o777,
+	sysfile.File: unix.S_IFREG | 0o444,
+}
+
+// List returns the names in a directory below paths.CPUDir or paths.NodeDir,
+// with their types.
+func (p *Pipeline) List(tid int, dir string) (map[string]uint32, error) {
+	m := p.machineOrHost(tid, dir)
+	node := sysfile.Resolve(dir, m)
+	names := node.Names
+	if node.Kind == sysfile.Host {
+		f, err := os.Open(p.Root.Path(node.Host))
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		onHost, err := f.Readdirnames(-1)
+		if err != nil {
+			return nil, err
+		}
+		names = sysfile.List(dir, onHost, m)
+	}
+	types := make(map[string]uint32, len(names))
+	for _, name := range names {
+		child := sysfile.Resolve(path.Join(dir, name), m)
+		mode, ok := ownModes[child.Kind]
+		if !ok {
+			var err error
+			if mode, err = p.hostMode(child.Host); err != nil {
+				continue // gone since it was listed
+			}
+		}
+		types[name] = mode & unix.S_IFMT
+	}
+	return types, nil
+}
+
+// Readlink returns the target of a symbolic link.
+func (p *Pipeline) Readlink(tid int, name string) (string, error) {
+	node := sysfile.Resolve(name, p.machineOrHost(tid, name))
+	if node.Kind == sysfile.Link {
+		return node.Target, nil
+	}
+	return os.Readlink(p.Root.Path(node.Host))
+}
+
+// machineOrHost is nil, for the host's tree, when the caller's can't be had.
+func (p *Pipeline) machineOrHost(tid int, name string) *sysfile.Machine {
+	who, err := p.identify(tid)
+	if err != nil {
+		p.fallBack(p.find(name).name, "identify", err)
+		return nil
+	}
+	var c view.Container
+	m, err := p.machine(who, name, &c)
+	if err != nil {
+		p.fallBack(p.find(name).name, "cgroup", err)
+		return nil
+	}
+	return m
+}
+
+// hostMode is the type and permissions of a host file. cpuN/cpufreq is a link
+// to the policy of a physical CPU, which the view doesn't have: it becomes
+// the directory it leads to.
+func (p *Pipeline) hostMode(name string) (uint32, error) {
+	var st unix.Stat_t
+	var err error
+	if path.Base(name) == "cpufreq" {
+		err = unix.Stat(p.Root.Path(name), &st)
+	} else {
+		err = unix.Lstat(p.Root.Path(name), &st)
+	}
+	if err != nil {
+		return 0, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG, unix.S_IFDIR:
+		return st.Mode &^ 0o222, nil
+	case unix.S_IFLNK:
+		return st.Mode, nil
+	}
+	return 0, fmt.Errorf("%s is neither file, directory nor link: mode %#o", name, st.Mode)
+}

@@ -1,0 +1,212 @@
+package sample
+
+import (
+	"math"
+	"math/bits"
+	"sync"
+
+	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/view"
+)
+
+const nsecPerSec = 1e9
+
+// CPUUsage is one reading of a container's CPU time.
+type CPUUsage struct {
+	NowNsec    uint64 // CLOCK_BOOTTIME at the reading
+	UptimeNsec uint64 // since the container's start
+	Time       *cgroup.CPUTime
+	CPUs       view.CPUs
+}
+
+// CPUTable turns readings of a container's CPU time into per-CPU counters
+// like those of /proc/stat. The zero value is ready. Concurrent use is safe.
+type CPUTable struct {
+	mu         sync.Mutex
+	containers map[Key]*cpuCounters
+}
+
+// Observe enters a reading and appends the counters of its virtual CPUs to
+// dst. No counter is ever lower than an earlier Observe of the same key
+// reported, whatever the limits did in between.
+func (t *CPUTable) Observe(key Key, u CPUUsage, dst []view.CPUTimes) []view.CPUTimes {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := t.containers[key]
+	if c == nil {
+		if t.containers == nil {
+			t.containers = map[Key]*cpuCounters{}
+		}
+		if len(t.containers) >= maxContainers {
+			t.evictOldest()
+		}
+		c = &cpuCounters{}
+		t.containers[key] = c
+		c.begin(u)
+	}
+	c.advance(u)
+	return append(dst, c.cpus[:len(u.CPUs.Physical)]...)
+}
+
+func (t *CPUTable) evictOldest() {
+	var oldest Key
+	first := true
+	for key, c := range t.containers {
+		if first || c.nowNsec < t.containers[oldest].nowNsec {
+			oldest, first = key, false
+		}
+	}
+	delete(t.containers, oldest)
+}
+
+// cpuCounters is one container's. The container is entitled to its capacity
+// every second; what it does not use of that is idle. So 100 % busy means
+// "at my limit".
+type cpuCounters struct {
+	nowNsec              uint64
+	userNsec, systemNsec uint64
+	perCPU               []cgroup.CPUTimeOne
+	// ahead is entitlement minus use that is not yet shown as idle. It is
+	// negative while the container is ahead of its quota: CFS hands a period's
+	// quota out at once, so between two close reads use can exceed the
+	// capacity without the container being over its limit.
+	aheadNsec int64
+	visible   int
+	// cpus may be longer than visible: a CPU that a limit took away keeps its
+	// counters, and goes on from them when it comes back.
+	cpus []view.CPUTimes
+	// busy is scratch: each visible CPU's use in this reading.
+	busy []uint64
+}
+
+// maxDebtSec bounds how long an overdraft can hide idle time, in seconds of
+// capacity. Quota periods are at most 1 s (kernel/sched/core.c,
+// max_cfs_quota_period).
+const maxDebtSec = 1
+
+// begin starts as if the container had been watched under its present limits
+// since it was made.
+func (c *cpuCounters) begin(u CPUUsage) {
+	c.nowNsec = u.NowNsec - min(u.UptimeNsec, u.NowNsec)
+	c.visible = len(u.CPUs.Physical)
+	c.cpus = make([]view.CPUTimes, c.visible)
+}
+
+func (c *cpuCounters) advance(u CPUUsage) {
+	c.resize(len(u.CPUs.Physical))
+	user := grown(&c.userNsec, u.Time.UserNsec)
+	system := grown(&c.systemNsec, u.Time.SystemNsec)
+	elapsed := grown(&c.nowNsec, u.NowNsec)
+
+	capacity := min(mulDiv(elapsed, u.CPUs.CapacityNsecPerSec, nsecPerSec), math.MaxInt64/2)
+	c.aheadNsec += int64(capacity) - int64(user) - int64(system)
+	c.aheadNsec = max(c.aheadNsec, -maxDebtSec*int64(u.CPUs.CapacityNsecPerSec))
+	idle := uint64(max(c.aheadNsec, 0))
+	c.aheadNsec -= int64(idle)
+
+	c.busy = append(c.busy[:0], make([]uint64, c.visible)...)
+	c.spreadUse(u, user, system)
+	c.spreadIdle(idle, capacity/uint64(c.visible))
+}
+
+// resize shows n CPUs. `cpu` is the sum of the visible ones and must not
+// drop, so those that stay take over the counters of those that go.
+func (c *cpuCounters) resize(n int) {
+	for len(c.cpus) < n {
+		c.cpus = append(c.cpus, view.CPUTimes{})
+	}
+	for gone := n; gone < c.visible; gone++ {
+		for i := range n {
+			c.cpus[i].UserNsec += share(c.cpus[gone].UserNsec, i, n)
+			c.cpus[i].SystemNsec += share(c.cpus[gone].SystemNsec, i, n)
+			c.cpus[i].IdleNsec += share(c.cpus[gone].IdleNsec, i, n)
+		}
+	}
+	c.visible = n
+}
+
+// spreadUse adds the CPU time used to the virtual CPUs, and to busy. v1 says
+// which physical CPU it was; that is kept while a virtual CPU is a physical
+// one. Elsewhere (cgroup v2 has no per-CPU figures, and a quota lets threads
+// wander over more CPUs than are shown) all get the same.
+func (c *cpuCounters) spreadUse(u CPUUsage, user, system uint64) {
+	n := c.visible
+	if u.CPUs.Whole && len(u.Time.PerCPU) > 0 {
+		for i, physical := range u.CPUs.Physical {
+			if physical >= len(u.Time.PerCPU) {
+				continue
+			}
+			now, last := u.Time.PerCPU[physical], cgroup.CPUTimeOne{}
+			if physical < len(c.perCPU) {
+				last = c.perCPU[physical]
+			}
+			du := min(user, saturatingSub(now.UserNsec, last.UserNsec))
+			ds := min(system, saturatingSub(now.SystemNsec, last.SystemNsec))
+			user, system = user-du, system-ds
+			c.cpus[i].UserNsec += du
+			c.cpus[i].SystemNsec += ds
+			c.busy[i] += du + ds
+		}
+	}
+	c.perCPU = append(c.perCPU[:0], u.Time.PerCPU...)
+	for i := range n {
+		du, ds := share(user, i, n), share(system, i, n)
+		c.cpus[i].UserNsec += du
+		c.cpus[i].SystemNsec += ds
+		c.busy[i] += du + ds
+	}
+}
+
+// spreadIdle gives idle time to the CPUs that had room for it.
+func (c *cpuCounters) spreadIdle(idle, capacityEach uint64) {
+	n := c.visible
+	var room uint64
+	for i := range n {
+		room += saturatingSub(capacityEach, c.busy[i])
+	}
+	left := idle
+	for i := range n {
+		part := share(idle, i, n)
+		if room > 0 {
+			part = mulDiv(idle, saturatingSub(capacityEach, c.busy[i]), room)
+		}
+		part = min(part, left)
+		c.cpus[i].IdleNsec += part
+		left -= part
+	}
+	c.cpus[0].IdleNsec += left // what rounding left over
+}
+
+// grown returns how much *last rises to reach now, and 0 when now is lower:
+// concurrent readers may enter their readings out of order.
+func grown(last *uint64, now uint64) uint64 {
+	d := saturatingSub(now, *last)
+	*last += d
+	return d
+}
+
+// share is the i-th of n near-equal parts of total; they add up to it.
+func share(total uint64, i, n int) uint64 {
+	part := total / uint64(n)
+	if uint64(i) < total%uint64(n) {
+		part++
+	}
+	return part
+}
+
+func saturatingSub(a, b uint64) uint64 {
+	if b > a {
+		return 0
+	}
+	return a - b
+}
+
+// mulDiv is a*b/c without overflow, saturating.
+func mulDiv(a, b, c uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	if hi >= c {
+		return ^uint64(0)
+	}
+	q, _ := bits.Div64(hi, lo, c)
+	return q
+}

@@ -1,0 +1,158 @@
+package sample
+
+import (
+	"math"
+	"sync"
+
+	"github.com/podview/podview/daemon/internal/view"
+)
+
+// Threads is one count of a container's threads.
+type Threads struct {
+	Total   int
+	Running int // state R
+	Blocked int // state D: uninterruptible sleep
+}
+
+// LoadPeriodNsec is how often a watched container's threads are counted (the
+// kernel's LOAD_FREQ, 5 s).
+const LoadPeriodNsec = 5 * nsecPerSec
+
+// watchNsec is how long after its last read a container is still counted:
+// as far back as the longest average looks.
+const watchNsec = 15 * 60 * nsecPerSec
+
+// LoadTable keeps the load averages of the containers that asked for them.
+// The zero value is ready. Concurrent use is safe.
+type LoadTable struct {
+	mu         sync.Mutex
+	containers map[Key]*loadState
+}
+
+type loadState struct {
+	averages              [3]float64
+	threads               Threads
+	readNsec, countedNsec uint64
+	// path lets the counter find the container again.
+	counter func() (Threads, error)
+}
+
+// loadPeriodsSec are the three averages' time constants.
+var loadPeriodsSec = [3]float64{60, 300, 900}
+
+// Read returns the averages of a watched container, and notes that somebody
+// is interested. ok is false for one that is not watched yet: Watch it.
+func (t *LoadTable) Read(key Key, nowNsec uint64) (load view.Load, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := t.containers[key]
+	if c == nil {
+		return view.Load{}, false
+	}
+	c.readNsec = max(c.readNsec, nowNsec)
+	return c.load(), true
+}
+
+// Peek is Read without the interest: it keeps no container watched.
+func (t *LoadTable) Peek(key Key) (load view.Load, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.containers[key]; c != nil {
+		return c.load(), true
+	}
+	return view.Load{}, false
+}
+
+// Watch starts counting a container with the function count, which Due hands
+// back. Nothing is known of the past, so the averages start as if the threads
+// active now had been so since the container's start.
+func (t *LoadTable) Watch(key Key, nowNsec, uptimeNsec uint64, first Threads, count func() (Threads, error)) view.Load {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.containers[key]; c != nil { // another reader was first
+		return c.load()
+	}
+	if t.containers == nil {
+		t.containers = map[Key]*loadState{}
+	}
+	if len(t.containers) >= maxContainers {
+		t.evictOldest()
+	}
+	c := &loadState{readNsec: nowNsec, counter: count}
+	c.count(nowNsec, uptimeNsec, first)
+	t.containers[key] = c
+	return c.load()
+}
+
+// Due returns the containers to count now. Those nobody has read for a while
+// are forgotten, so that they cost nothing.
+func (t *LoadTable) Due(nowNsec uint64) map[Key]func() (Threads, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	due := map[Key]func() (Threads, error){}
+	for key, c := range t.containers {
+		if saturatingSub(nowNsec, c.readNsec) > watchNsec {
+			delete(t.containers, key)
+			continue
+		}
+		if saturatingSub(nowNsec, c.countedNsec) >= LoadPeriodNsec*9/10 { // timers are late, not early
+			due[key] = c.counter
+		}
+	}
+	return due
+}
+
+// Record enters a count of a watched container.
+func (t *LoadTable) Record(key Key, nowNsec uint64, threads Threads) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.containers[key]; c != nil && nowNsec > c.countedNsec {
+		c.count(nowNsec, nowNsec-c.countedNsec, threads)
+	}
+}
+
+// Forget stops watching a container, when its cgroup is gone.
+func (t *LoadTable) Forget(key Key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.containers, key)
+}
+
+// Watched is how many containers are being counted.
+func (t *LoadTable) Watched() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.containers)
+}
+
+// count moves the averages: an exponential decay towards the number of active
+// threads, by the time that really passed (the kernel's calc_load assumes its
+// timer was on time).
+func (c *loadState) count(nowNsec, elapsedNsec uint64, threads Threads) {
+	active := float64(threads.Running + threads.Blocked)
+	for i, periodSec := range loadPeriodsSec {
+		keep := math.Exp(-float64(elapsedNsec) / nsecPerSec / periodSec)
+		c.averages[i] = c.averages[i]*keep + active*(1-keep)
+	}
+	c.threads = threads
+	c.countedNsec = nowNsec
+}
+
+func (c *loadState) load() view.Load {
+	l := view.Load{Running: c.threads.Running, Total: c.threads.Total, Blocked: c.threads.Blocked}
+	for i, a := range c.averages {
+		l.Averages[i] = uint64(a * view.FixedOne)
+	}
+	return l
+}
+
+func (t *LoadTable) evictOldest() {
+	var oldest Key
+	first := true
+	for key, c := range t.containers {
+		if first || c.readNsec < t.containers[oldest].readNsec {
+			oldest, first = key, false
+		}
+	}
+	delete(t.containers, oldest)
+}

@@ -1,0 +1,14 @@
+// Package sample is the only memory podview has between two reads: counters
+// of CPU time that must not go backwards, and load averages. It does no I/O
+// and has no clock; time is an argument.
+package sample
+
+// Key names a container: its cgroup's path, and the inode number that tells
+// a new cgroup from an earlier one of the same name.
+type Key struct {
+	Root string
+	ID   uint64
+}
+
+// maxContainers bounds each table; the longest unread entry goes first.
+const maxContainers = 8192

@@ -1,0 +1,67 @@
+package sysfile
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/podview/podview/daemon/paths"
+)
+
+// nodeFiles is what the container's one node has: what top, lscpu, numactl
+// and hwloc read of a node.
+var nodeFiles = []string{"cpulist", "cpumap", "distance", "meminfo"}
+
+// resolveNode resolves rest below /sys/devices/system/node.
+func resolveNode(path, rest string, m *Machine) Node {
+	node := Node{Kind: Host, Host: path, Shared: rest == "" || !strings.HasPrefix(rest, "node")}
+	if m == nil || !m.OneNode {
+		return node
+	}
+	first, inner, _ := strings.Cut(rest, "/")
+	if n, isNode := numbered(first, "node"); isNode {
+		if n != 0 {
+			return Node{}
+		}
+		return resolveNode0(inner, m)
+	}
+	switch rest {
+	case "online", "possible", "has_cpu", "has_memory", "has_normal_memory":
+		node.Append = appendZero
+	case "has_generic_initiator":
+		node.Append = appendNone
+	}
+	return node
+}
+
+func resolveNode0(inner string, m *Machine) Node {
+	host := paths.NodeDir + "/node0/" + inner
+	switch inner {
+	case "":
+		return Node{Kind: Dir, Names: appendCPUNames(append([]string{}, nodeFiles...), len(m.CPUs.Physical))}
+	case "cpulist":
+		return Node{Kind: File, Host: host, Append: appendVisible}
+	case "cpumap":
+		return Node{Kind: File, Host: host, Append: appendVisibleMask}
+	case "distance":
+		return Node{Kind: File, Host: host, Append: appendDistance}
+	case "meminfo":
+		return Node{Kind: File, Host: host, NodeMeminfo: true}
+	}
+	if n, ok := numbered(inner, "cpu"); ok && n < len(m.CPUs.Physical) {
+		return Node{Kind: Link, Target: "../../cpu/cpu" + strconv.Itoa(n)}
+	}
+	return Node{}
+}
+
+func listNode(hostNames []string, m *Machine) []string {
+	if !m.OneNode {
+		return hostNames
+	}
+	names := []string{"node0"}
+	for _, name := range hostNames {
+		if _, isNode := numbered(name, "node"); !isNode {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,100 @@
+// Package sysfile is the container's version of /sys/devices/system/cpu and
+// /sys/devices/system/node: which names exist there, which host file is
+// behind each, and how its content changes. It does no I/O.
+package sysfile
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/podview/podview/daemon/internal/view"
+	"github.com/podview/podview/daemon/paths"
+)
+
+// Machine is the part of the container's view that shapes the two trees.
+type Machine struct {
+	CPUs view.CPUs
+	// OneNode replaces the host's NUMA nodes by a single one. memory.max has
+	// no split by node, so the size of each would be invented.
+	OneNode bool
+}
+
+// Kind is what a path is.
+type Kind int
+
+// What a path can be.
+const (
+	Absent Kind = iota
+	// Host is the host's own file or directory at Node.Host.
+	Host
+	// File is a file with the content of Node.Append.
+	File
+	// Dir is a directory with nothing but Node.Names.
+	Dir
+	// Link is a symbolic link to Node.Target.
+	Link
+)
+
+// Node is what a caller finds at a path.
+type Node struct {
+	Kind Kind
+	// Host is the host's path behind this one: its template, or itself.
+	Host string
+	// Append appends the content to dst, given the host's bytes of Node.Host;
+	// nil for the host's bytes as they are.
+	Append func(dst, host []byte, m *Machine) ([]byte, error)
+	// NodeMeminfo is set for node0/meminfo, which needs the memory view too.
+	NodeMeminfo bool
+	Names       []string
+	Target      string
+	// Shared is set when the path means the same kind of thing to every
+	// caller, so that the kernel may remember that it exists.
+	Shared bool
+}
+
+// Resolve says what path, in paths.CPUDir or paths.NodeDir, is in m. A nil m
+// is the host.
+func Resolve(path string, m *Machine) Node {
+	if rest, ok := below(path, paths.CPUDir); ok {
+		return resolveCPU(path, rest, m)
+	}
+	if rest, ok := below(path, paths.NodeDir); ok {
+		return resolveNode(path, rest, m)
+	}
+	return Node{}
+}
+
+// List filters the names the host has in the directory at path (as Resolve
+// gave its Host) down to those of m, and adds m's own.
+func List(path string, hostNames []string, m *Machine) []string {
+	if m == nil {
+		return hostNames
+	}
+	if rest, ok := below(path, paths.CPUDir); ok {
+		return listCPU(rest, hostNames, m)
+	}
+	if rest, ok := below(path, paths.NodeDir); ok && rest == "" {
+		return listNode(hostNames, m)
+	}
+	return hostNames
+}
+
+func below(path, dir string) (rest string, ok bool) {
+	if path == dir {
+		return "", true
+	}
+	if strings.HasPrefix(path, dir) && path[len(dir)] == '/' {
+		return path[len(dir)+1:], true
+	}
+	return "", false
+}
+
+// numbered splits "cpu12" into 12. Only the kernel's own spelling counts.
+func numbered(name, prefix string) (int, bool) {
+	digits, ok := strings.CutPrefix(name, prefix)
+	if !ok || digits == "" || len(digits) > 1 && digits[0] == '0' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	return int(n), err == nil
+}

@@ -1,0 +1,107 @@
+package view
+
+import (
+	"math"
+	"reflect"
+	"testing"
+
+	"github.com/podview/podview/daemon/internal/cgroup"
+)
+
+const mib = 1 << 20
+
+func TestNewMemory(t *testing.T) {
+	host := HostMemory{TotalBytes: 1000 * mib, AvailableBytes: 500 * mib, SwapTotalBytes: 100 * mib, SwapFreeBytes: 90 * mib}
+	stat := cgroup.MemoryStat{ActiveFileBytes: 10 * mib, InactiveFileBytes: 20 * mib, SlabReclaimableBytes: 5 * mib}
+	for name, tc := range map[string]struct {
+		in   cgroup.Memory
+		want Memory
+	}{
+		"limit 256, used 100": {
+			cgroup.Memory{LimitBytes: 256 * mib, UsageBytes: 100 * mib},
+			Memory{Limited: true, TotalBytes: 256 * mib, FreeBytes: 156 * mib, AvailableBytes: 156 * mib},
+		},
+		"reclaimable cache is available": {
+			cgroup.Memory{LimitBytes: 256 * mib, UsageBytes: 100 * mib, Stat: stat},
+			Memory{Limited: true, TotalBytes: 256 * mib, FreeBytes: 156 * mib, AvailableBytes: 191 * mib, Stat: stat},
+		},
+		"usage above the limit does not wrap": {
+			cgroup.Memory{LimitBytes: 64 * mib, UsageBytes: 65 * mib},
+			Memory{Limited: true, TotalBytes: 64 * mib},
+		},
+		"available is no more than the host's": {
+			cgroup.Memory{LimitBytes: 900 * mib, UsageBytes: 100 * mib},
+			Memory{Limited: true, TotalBytes: 900 * mib, FreeBytes: 800 * mib, AvailableBytes: 500 * mib},
+		},
+		"available is no more than the total": {
+			cgroup.Memory{LimitBytes: 64 * mib, UsageBytes: 0, Stat: stat},
+			Memory{Limited: true, TotalBytes: 64 * mib, FreeBytes: 64 * mib, AvailableBytes: 64 * mib, Stat: stat},
+		},
+		"no limit":               {cgroup.Memory{LimitBytes: cgroup.Unlimited, UsageBytes: 5}, Memory{}},
+		"limit above the host":   {cgroup.Memory{LimitBytes: 1001 * mib}, Memory{}},
+		"limit 0 is not total 0": {cgroup.Memory{UsageBytes: 1}, Memory{Limited: true, TotalBytes: 4096, FreeBytes: 4095, AvailableBytes: 4095}},
+		"swap limit 50, used 10": {
+			cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapAccounted: true, SwapLimitBytes: 50 * mib, SwapUsageBytes: 10 * mib},
+			Memory{SwapLimited: true, SwapTotalBytes: 50 * mib, SwapFreeBytes: 40 * mib},
+		},
+		"swap free is no more than the host's": {
+			cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapAccounted: true, SwapLimitBytes: 95 * mib},
+			Memory{SwapLimited: true, SwapTotalBytes: 95 * mib, SwapFreeBytes: 90 * mib},
+		},
+		"swap used above its limit": {
+			cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapAccounted: true, SwapLimitBytes: 5 * mib, SwapUsageBytes: 6 * mib},
+			Memory{SwapLimited: true, SwapTotalBytes: 5 * mib},
+		},
+		"no swap at all":       {cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapAccounted: true}, Memory{SwapLimited: true}},
+		"swap not accounted":   {cgroup.Memory{LimitBytes: cgroup.Unlimited}, Memory{}},
+		"swap limit unlimited": {cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapAccounted: true, SwapLimitBytes: cgroup.Unlimited}, Memory{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := NewMemory(&tc.in, host); !reflect.DeepEqual(got, tc.want) {
+				t.Errorf("got  %+v\nwant %+v", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestOfflineCPUsAreRenumbered(t *testing.T) {
+	if c := NewCPUs(cgroup.CPULimit{}, nil, []int{0, 2}, true); c.All {
+		t.Errorf("host CPUs 0 and 2 must become 0 and 1: %+v", c)
+	}
+}
+
+func TestNewCPUs(t *testing.T) {
+	online := []int{0, 1, 2, 3}
+	for name, tc := range map[string]struct {
+		limit      cgroup.CPULimit
+		cpuset     []int
+		byCpuset   bool
+		physical   []int
+		capacity   uint64
+		all, whole bool
+	}{
+		"nothing set":                   {physical: online, capacity: 4e9, all: true, whole: true},
+		"half a CPU":                    {limit: cgroup.CPULimit{QuotaUsec: 50000, PeriodUsec: 100000}, physical: []int{0}, capacity: 5e8},
+		"one and a half":                {limit: cgroup.CPULimit{QuotaUsec: 150000, PeriodUsec: 100000}, physical: []int{0, 1}, capacity: 15e8},
+		"exactly two":                   {limit: cgroup.CPULimit{QuotaUsec: 20000, PeriodUsec: 10000}, physical: []int{0, 1}, capacity: 2e9},
+		"quota above the machine":       {limit: cgroup.CPULimit{QuotaUsec: 800000, PeriodUsec: 100000}, physical: online, capacity: 4e9, all: true, whole: true},
+		"cpuset alone":                  {cpuset: []int{1, 3}, physical: []int{1, 3}, capacity: 2e9, whole: true},
+		"quota below cpuset":            {limit: cgroup.CPULimit{QuotaUsec: 100000, PeriodUsec: 100000}, cpuset: []int{2, 3}, physical: []int{2}, capacity: 1e9},
+		"cpuset below quota":            {limit: cgroup.CPULimit{QuotaUsec: 300000, PeriodUsec: 100000}, cpuset: []int{3}, physical: []int{3}, capacity: 1e9, whole: true},
+		"cpuset with an offline CPU":    {cpuset: []int{3, 4}, physical: []int{3}, capacity: 1e9, whole: true},
+		"cpuset wholly offline":         {cpuset: []int{8}, physical: online, capacity: 4e9, all: true, whole: true},
+		"--cpu-view=cpuset":             {limit: cgroup.CPULimit{QuotaUsec: 50000, PeriodUsec: 100000}, byCpuset: true, physical: online, capacity: 5e8, all: true},
+		"tiny quota is one CPU":         {limit: cgroup.CPULimit{QuotaUsec: 1, PeriodUsec: 1000000}, physical: []int{0}, capacity: 1000},
+		"huge quota does not overflow":  {limit: cgroup.CPULimit{QuotaUsec: math.MaxUint64, PeriodUsec: 1}, physical: online, capacity: 4e9, all: true, whole: true},
+		"period 0 is not a division":    {limit: cgroup.CPULimit{QuotaUsec: 5}, physical: online, capacity: 4e9, all: true, whole: true},
+		"three and a half of four CPUs": {limit: cgroup.CPULimit{QuotaUsec: 350000, PeriodUsec: 100000}, physical: online, capacity: 35e8, all: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := NewCPUs(tc.limit, tc.cpuset, online, !tc.byCpuset)
+			want := CPUs{Physical: tc.physical, CapacityNsecPerSec: tc.capacity, All: tc.all, Whole: tc.whole}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
