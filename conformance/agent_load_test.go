@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,6 +35,31 @@ func (a *Agent) touch(mib, fd, flags int) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.held = append(a.held, memory)
+	return nil
+}
+
+// WriteDirect writes mib MiB to a new file, past the page cache so that the
+// writes are the caller's own.
+func (a *Agent) WriteDirect(args struct {
+	Path string
+	MiB  int
+}, errno *syscall.Errno) error {
+	fd, err := unix.Open(args.Path, unix.O_WRONLY|unix.O_CREAT|unix.O_DIRECT|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return asErrno(err, errno)
+	}
+	defer unix.Close(fd)
+	// O_DIRECT needs aligned memory: mmap's is.
+	block, err := unix.Mmap(-1, 0, 1<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return os.NewSyscallError("mmap", err)
+	}
+	defer func() { _ = unix.Munmap(block) }()
+	for range args.MiB {
+		if _, err := unix.Write(fd, block); err != nil {
+			return asErrno(err, errno)
+		}
+	}
 	return nil
 }
 

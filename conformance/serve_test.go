@@ -83,7 +83,7 @@ func TestServeRefuses(t *testing.T) {
 		"not root":             {[]string{"--mount", t.TempDir()}, nobody, "root"},
 		"mountpoint in use":    {[]string{"--mount", busy}, nil, busy},
 		"mountpoint is a file": {[]string{"--mount", file}, nil, file},
-		"no such directory":    {[]string{"--mount", "/proc/no/such/dir"}, nil, "/proc/no/such/dir"},
+		"no such directory":    {[]string{"--mount", "/proc/no/such/dir"}, nil, "/proc/no"},
 		"no mountpoint":        {[]string{"--mount", ""}, nil, "mount"},
 		"unknown value":        {[]string{"--mount", t.TempDir(), "--cpu-view=x"}, nil, "cpu-view"},
 		"unknown cgroup":       {[]string{"--mount", t.TempDir(), "--cgroup=v3"}, nil, "v3"},

@@ -91,9 +91,11 @@ func (p *Pipeline) render(dst []byte, tid int, f *file, path string) (out []byte
 	}
 
 	stage = "host"
-	template, err := host.ReadFile(p.Root.Path(source.host), nil)
-	if err != nil {
-		return nil, stage, err
+	var template []byte
+	if source.host != "" {
+		if template, err = host.ReadFile(p.Root.Path(source.host), nil); err != nil {
+			return nil, stage, err
+		}
 	}
 	stage = "render"
 	out, err = source.append(dst, template, &c) // 5: print

@@ -66,8 +66,8 @@ func parseMeminfo(host []byte, m *view.Memory) (h hostMeminfo, err error) {
 		}
 		digits, _ := cutField(value)
 		n, ok := parseUint(digits)
-		if !ok || n > 1<<54 {
-			return h, templateError(meminfoPath, "not a number of kB", line)
+		if !ok || n > 1<<54 || n == 0 && field == &h.totalKB {
+			return h, templateError(meminfoPath, "not a possible number of kB", line)
 		}
 		*field = n
 	}

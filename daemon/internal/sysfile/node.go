@@ -39,11 +39,11 @@ func resolveNode0(inner string, m *Machine) Node {
 	case "":
 		return Node{Kind: Dir, Names: appendCPUNames(append([]string{}, nodeFiles...), len(m.CPUs.Physical))}
 	case "cpulist":
-		return Node{Kind: File, Host: host, Append: appendVisible}
+		return Node{Kind: File, Append: appendVisible}
 	case "cpumap":
 		return Node{Kind: File, Host: host, Append: appendVisibleMask}
 	case "distance":
-		return Node{Kind: File, Host: host, Append: appendDistance}
+		return Node{Kind: File, Append: appendDistance}
 	case "meminfo":
 		return Node{Kind: File, Host: host, NodeMeminfo: true}
 	}

@@ -38,7 +38,8 @@ const (
 // Node is what a caller finds at a path.
 type Node struct {
 	Kind Kind
-	// Host is the host's path behind this one: its template, or itself.
+	// Host is the host's path behind this one: its template, or itself; ""
+	// where nothing is needed of the host.
 	Host string
 	// Append appends the content to dst, given the host's bytes of Node.Host;
 	// nil for the host's bytes as they are.

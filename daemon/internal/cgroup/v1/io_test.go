@@ -3,6 +3,7 @@ package v1
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"slices"
 	"testing"
 
@@ -21,7 +22,8 @@ func TestIO(t *testing.T) {
 		throttle + "io_serviced":                "8:0 Read 8\nTotal 8\n",
 	}
 	noBFQ := files{bfq + "io_service_bytes_recursive": "-", bfq + "io_serviced_recursive": "-"}
-	old := cgrouptest.With(noBFQ, files{throttle + "io_service_bytes_recursive": "-", throttle + "io_serviced_recursive": "-"})
+	old := maps.Clone(noBFQ)
+	old[throttle+"io_service_bytes_recursive"], old[throttle+"io_serviced_recursive"] = "-", "-"
 	for name, test := range map[string]struct {
 		changes files
 		want    []cgroup.DeviceIO

@@ -1,0 +1,70 @@
+# GNU make. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+.PHONY: build test deps lint unit fuzz generate generate-check demo \
+	conformance conformance-host conformance-vm clean help bin/conformance.test
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 3s
+MODULES := $(dir $(wildcard go.mod */go.mod))
+# The race detector is C.
+RACE := $(shell CGO_ENABLED=1 go env CC | xargs which >/dev/null 2>&1 && echo -race)
+STATICCHECK_VERSION := v0.8.2
+STATICCHECK := $(CURDIR)/.cache/staticcheck-$(STATICCHECK_VERSION)/staticcheck
+# The version is -X's; stamping fails in a checkout that another user owns.
+export GOFLAGS += -buildvcs=false
+
+build: ## bin/podview, a static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview ./daemon
+
+test: ## everything below that checks, then a summary with every skipped test
+	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check conformance-host conformance-vm
+
+deps: ## install what the tests need (root on Debian), or say what is missing
+	@conformance/install.sh
+
+lint: ## gofmt, go vet and staticcheck on every module
+	@unformatted=$$(gofmt -l $(MODULES)); [ -z "$$unformatted" ] || { echo "not gofmt'ed:" $$unformatted; exit 1; }
+	for module in $(MODULES); do (cd $$module && go vet ./...); done
+	@[ -x $(STATICCHECK) ] || GOBIN=$(dir $(STATICCHECK)) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) || \
+		{ echo "SKIP: staticcheck $(STATICCHECK_VERSION) cannot be installed"; exit 0; }; \
+	for module in $(MODULES); do (cd $$module && $(STATICCHECK) ./...); done
+
+unit: ## go test with the race detector
+	@[ -n "$(RACE)" ] || echo "SKIP: race detector: no C compiler"
+	go test -v -count=1 $(RACE) ./...
+
+fuzz: ## each Fuzz function for FUZZTIME=3s
+	@.ci/fuzz $(FUZZTIME)
+
+generate: ## write the generated documents
+	go run ./daemon/internal/viewdoc -o docs/view.md
+
+generate-check: ## fail when a generated document is not what generate writes
+	@mkdir -p .cache/generated
+	go run ./daemon/internal/viewdoc -o .cache/generated/view.md
+	diff -u docs/view.md .cache/generated/view.md
+
+demo: build ## show free, top and others in a 128Mi/500m and a 256Mi/1 container
+	@sh conformance/demo.sh
+
+bin/conformance.test:
+	@cd conformance && CGO_ENABLED=0 go test -c -o ../$@ .
+
+conformance: bin/conformance.test ## run the suite on a mounted tree: make conformance VIEW=/var/lib/lxcfs
+	VIEW="$(VIEW)" bin/conformance.test -test.v -test.timeout 10m
+
+conformance-host: build bin/conformance.test ## run the suite on this machine's kernel
+	@[ -w /dev/fuse ] && unshare --mount true || { echo "SKIP: needs root, CAP_SYS_ADMIN and /dev/fuse"; exit 0; }; \
+	PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 10m
+
+conformance-vm: build bin/conformance.test ## run the suite in a cgroup-v2-only VM
+	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
+	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 660 -- /conformance.test -test.v -test.timeout 10m
+
+clean: ## remove what was built; the downloads in .cache stay
+	rm -rf bin .cache/generated .cache/test .cache/vm.*
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
