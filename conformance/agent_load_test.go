@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -96,17 +97,22 @@ func (a *Agent) Rest(struct{}, *struct{}) error {
 type Hammer struct {
 	Path           string
 	Readers, Times int
+	AtMost         time.Duration // 0: as long as it takes
 }
 
-// Hammer returns what each reader saw, in order.
+// Hammer returns what each reader saw, in order; each reads at least twice.
 func (a *Agent) Hammer(h Hammer, seen *[][][]byte) error {
 	*seen = make([][][]byte, h.Readers)
+	start := time.Now()
 	errs := make([]error, h.Readers)
 	var readers sync.WaitGroup
 	for i := range h.Readers {
 		readers.Go(func() {
 			runtime.LockOSThread() // a thread each: that is what the daemon sees
-			for range h.Times {
+			for n := range h.Times {
+				if h.AtMost > 0 && n >= 2 && time.Since(start) > h.AtMost {
+					return
+				}
 				data, err := os.ReadFile(h.Path)
 				if err != nil {
 					errs[i] = err

@@ -56,10 +56,17 @@ func (g *group) set(t testing.TB, l limits) {
 		t.Fatal(err)
 	}
 	cpus := l.cpuset
-	if cpus == "" && !h.v2() {
-		cpus = strings.TrimSpace(g.parentFile(t, "cpuset", "cpuset.cpus"))
+	if cpus == "" && strings.TrimSpace(g.read(t, "cpuset", "cpuset.cpus")) != "" {
+		// One that has processes can't be emptied again.
+		file := "cpuset.cpus"
+		if h.v2() {
+			file = "cpuset.cpus.effective"
+		}
+		cpus = strings.TrimSpace(g.parent().read(t, "cpuset", file))
 	}
-	g.write(t, "cpuset", "cpuset.cpus", cpus+"\n")
+	if cpus != "" {
+		g.write(t, "cpuset", "cpuset.cpus", cpus)
+	}
 	if h.v2() {
 		g.write(t, "memory", "memory.max", orMax(l.memoryMiB<<20))
 		g.write(t, "cpu", "cpu.max", orMax(l.cpuMilli*cpuPeriodUsec/1000)+" "+strconv.Itoa(cpuPeriodUsec))
@@ -119,10 +126,7 @@ func (g *group) read(t testing.TB, controller, name string) string {
 	return string(text)
 }
 
-func (g *group) parentFile(t testing.TB, controller, name string) string {
-	t.Helper()
-	return (&group{path: path.Dir(g.path)}).read(t, controller, name)
-}
+func (g *group) parent() *group { return &group{path: path.Dir(g.path)} }
 
 // add moves a process into the cgroup of every hierarchy.
 func (g *group) add(t testing.TB, pid int) {

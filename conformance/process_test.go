@@ -130,9 +130,10 @@ func (p *process) mode(t testing.TB, path string) (mode uint32, errno syscall.Er
 	return reply.Mode, reply.Errno
 }
 
+// hammer doesn't make a slow machine wait: a second is enough.
 func (p *process) hammer(t testing.TB, path string, readers, times int) (seen [][][]byte) {
 	t.Helper()
-	p.call(t, "Hammer", Hammer{p.path(path), readers, times}, &seen)
+	p.call(t, "Hammer", Hammer{p.path(path), readers, times, time.Second}, &seen)
 	return seen
 }
 

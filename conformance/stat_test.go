@@ -109,7 +109,7 @@ func TestCountersSurviveLiveLimits(t *testing.T) {
 	done := make(chan [][][]byte)
 	go func() {
 		var seen [][][]byte
-		_ = c.try("Hammer", Hammer{"/proc/stat", 4, 300}, &seen)
+		_ = c.try("Hammer", Hammer{"/proc/stat", 4, 300, 5 * time.Second}, &seen)
 		done <- seen
 	}()
 	var series []statFile

@@ -140,7 +140,7 @@ func TestWhoseCallerIsKilled(t *testing.T) {
 	c := startContainer(t, limits{memoryMiB: 256})
 	for range 40 {
 		p := c.spawn(t, nil)
-		p.conn.Go("Agent.Hammer", Hammer{"/proc/stat", 4, 1 << 20}, new([][][]byte), nil)
+		p.conn.Go("Agent.Hammer", Hammer{"/proc/stat", 4, 1 << 20, 0}, new([][][]byte), nil)
 		time.Sleep(time.Duration(rand.IntN(10)) * time.Millisecond)
 		if err := unix.Kill(p.pid, unix.SIGKILL); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -75,7 +76,7 @@ func serve(args []string) int {
 	flags := flag.NewFlagSet("podview serve", flag.ContinueOnError)
 	var c config
 	c.register(flags)
-	mount := flags.String("mount", "/var/lib/podview/view", "where to mount the view; the directory must exist")
+	mount := flags.String("mount", "/var/lib/podview/view", "where to mount the view; its parent directory must exist")
 	readers := flags.Int("readers", 2, "threads that answer requests")
 	leave := flags.Bool("leave-mounted", false, "do not unmount on SIGTERM: containers keep their files for a successor to serve")
 	metricsAddress := flags.String("metrics-address", "", "serve Prometheus metrics on HOST:PORT; empty for none")
@@ -148,11 +149,12 @@ func preflight(mount string) error {
 	if err := fusedev.Clear(mount); err != nil {
 		return err
 	}
-	st, err := os.Stat(mount)
-	if err != nil {
+	// Only the last part is made: a parent that is not there is a typo, or a
+	// volume that was not mounted.
+	if err := os.Mkdir(mount, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if !st.IsDir() {
+	if st, err := os.Stat(mount); err != nil || !st.IsDir() {
 		return fmt.Errorf("%s is not a directory", mount)
 	}
 	return nil

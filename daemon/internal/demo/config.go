@@ -21,7 +21,9 @@ left behind.
   --memory QUANTITY   memory limit, such as 256Mi or 1G (default none)
   --cpus QUANTITY     CPU limit, such as 1, 0.5 or 500m (default none)
   --swap QUANTITY     swap on top of --memory (default 0, as in a pod)
-  --cpuset LIST       the CPUs it may run on, such as 0 or 0-2,5 (default all)
+  --cpuset LIST       the CPUs it may run on, such as 0 or 0-2,5 (default all;
+                      with a whole number of --cpus, that many, as a Guaranteed
+                      pod has under the kubelet's static CPU manager)
   --view DIR          use the tree mounted at DIR (podview's or lxcfs's)
                       instead of a podview serve of its own
 

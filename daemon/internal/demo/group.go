@@ -57,6 +57,7 @@ func newGroup1(path string, c config) (*group, error) {
 			swapFile = filepath.Join(memory.Path("/"), "memory.memsw.limit_in_bytes")
 		}
 	}
+	c = c.pin(mounted, allowedCPUs())
 	if name := missing(mounted, c); name != "" {
 		return nil, fmt.Errorf("cgroup v1 controller %q is not mounted", name)
 	}
@@ -122,6 +123,7 @@ func (g *group) limit2(dir string, c config) error {
 	if err := g.v2.ToggleControllers(wanted, cgroup2.Enable); err != nil {
 		return err
 	}
+	c = c.pin(wanted, allowedCPUs())
 	if name := missing(wanted, c); name != "" {
 		return fmt.Errorf("cgroup v2 controller %q is not available (%s has %q)", name, filepath.Dir(dir), available)
 	}

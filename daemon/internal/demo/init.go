@@ -104,7 +104,7 @@ func become(command []string) error {
 
 // becomeCode is the exit code for an error of become.
 func becomeCode(err error) int {
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		return exitNotFound
 	}
 	return exitNotExecutable

@@ -68,12 +68,3 @@ func TestBecomeCode(t *testing.T) {
 		}
 	}
 }
-
-func TestInitRefusesTheHost(t *testing.T) {
-	if os.Getpid() == 1 {
-		t.Skip("this test is process 1 itself")
-	}
-	if code := Init([]string{"/", "true"}); code != exitFailed {
-		t.Errorf("exit code %d, want %d", code, exitFailed)
-	}
-}

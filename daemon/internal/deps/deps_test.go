@@ -3,9 +3,11 @@
 package deps
 
 import (
+	"bytes"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -56,6 +58,13 @@ func TestImports(t *testing.T) {
 }
 
 func checkFile(t *testing.T, pkg, file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(pure, pkg) && bytes.Contains(text, []byte("time.Now")) {
+		t.Errorf("%s reads the clock; %s computes", file, pkg)
+	}
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,13 +68,28 @@ func Clear(dir string) error {
 		if fsType != FSType {
 			return fmt.Errorf("%s is in use: a file system of type %s is mounted there", dir, fsType)
 		}
-		var st unix.Statfs_t
-		if err := unix.Statfs(dir, &st); !errors.Is(err, unix.ENOTCONN) {
+		if !dead(dir) {
 			return fmt.Errorf("%s is in use: another podview is serving it", dir)
 		}
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
 			return fmt.Errorf("unmount the dead %s on %s: %w", FSType, dir, err)
 		}
+	}
+}
+
+// dead tells whether nobody serves the mount on dir any more. One whose
+// daemon is stopped does not answer at all, but may go on.
+func dead(dir string) bool {
+	answer := make(chan error, 1)
+	go func() {
+		var st unix.Statfs_t
+		answer <- unix.Statfs(dir, &st)
+	}()
+	select {
+	case err := <-answer:
+		return errors.Is(err, unix.ENOTCONN)
+	case <-time.After(3 * time.Second):
+		return false
 	}
 }
 

@@ -19,6 +19,8 @@ func TestBadHostFile(t *testing.T) {
 		{&meminfo, "cut short", "MemTotal:  24683620 kB\nMemFree:  2443", `MemFree:  2443"`},
 		{&meminfo, "no MemTotal", "MemFree:  24431448 kB\n", "MemFree"},
 		{&meminfo, "MemTotal 0", "MemTotal: 0 kB\n", "MemTotal: 0"},
+		{&meminfo, "MemTotal 0, then again", "MemTotal: 0 kB\nMemTotal: 5 kB\n", "MemTotal: 0"},
+		{&meminfo, "much text", strings.Repeat("MemFree: 1 kB\n", 1000), "MemFree"},
 		{&meminfo, "MemTotal negative", "MemTotal: -5 kB\n", "MemTotal: -5"},
 		{&meminfo, "MemTotal huge", "MemTotal: 18014398509481985 kB\n", "18014398509481985"},
 		{&meminfo, "MemTotal no number", "MemTotal: kB\n", "MemTotal: kB"},

@@ -47,7 +47,7 @@ func TestNodeMeminfoAgreesWithMeminfo(t *testing.T) {
 // A machine with several nodes has less on node 0 than in /proc/meminfo, and
 // lines of its own.
 func TestNodeMeminfoTemplate(t *testing.T) {
-	const proc = "MemTotal: 1000 kB\nMemFree: 900 kB\nHugePages_Total:   12\n"
+	const proc = "MemTotal: 1000 kB\nMemFree: 900 kB\nOwnLineLonger: 3 kB\nHugePages_Total:   12\n"
 	const node = "Node 3 MemTotal:            500 kB\nNode 3 OwnLine:               7 kB\nNode 3 HugePages_Total:     6\n"
 	const want = "Node 0 MemTotal:           1000 kB\nNode 0 OwnLine:               7 kB\nNode 0 HugePages_Total:    12\n"
 	out, err := AppendNodeMeminfo(nil, []byte(node), []byte(proc), &view.Container{})

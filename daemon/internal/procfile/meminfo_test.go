@@ -106,12 +106,23 @@ func TestMeminfoCommitLimit(t *testing.T) {
 }
 
 func TestMeminfoUnknownAndMissingLines(t *testing.T) {
-	const host = "MemTotal:       24683620 kB\nNewKernelLine:      17 kB\nno colon here\nMappedToo: 9 kB\n" +
+	const host = "MemTotal:       24683620 kB\nNewKernelLine:      17 kB\nno colon here\nMappedToo: 9 kB\nMap: 9 kB\n" +
 		"HardwareCorrupted:     8 kB\n"
-	const want = "MemTotal:         262144 kB\nNewKernelLine:      17 kB\nno colon here\nMappedToo: 9 kB\n" +
+	const want = "MemTotal:         262144 kB\nNewKernelLine:      17 kB\nno colon here\nMappedToo: 9 kB\nMap: 9 kB\n" +
 		"HardwareCorrupted:     0 kB\n"
 	if out := mustAppend(t, &meminfo, host, container()); out != want {
 		t.Errorf("got\n%swant\n%s", out, want)
+	}
+}
+
+// The figures are read one after the other, and may contradict each other.
+func TestMeminfoContradictingFigures(t *testing.T) {
+	c := container()
+	c.Memory.SwapFreeBytes = c.Memory.SwapTotalBytes + 5*kB
+	c.Memory.Stat.FileBytes = c.Memory.TotalBytes + 5*kB
+	got := meminfoKB(t, mustAppend(t, &meminfo, string(recorded(t, meminfoPath)), c))
+	if got["Cached"] != got["MemTotal"] || got["Committed_AS"] != got["AnonPages"]+got["Shmem"] {
+		t.Errorf("Cached %d, Committed_AS %d", got["Cached"], got["Committed_AS"])
 	}
 }
 
