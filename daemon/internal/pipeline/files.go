@@ -15,8 +15,10 @@ import (
 // file is one entry of paths.All, ready to be read. The parts of a directory
 // share its entry.
 type file struct {
-	name  string
-	reads prometheus.Counter
+	name     string
+	reads    prometheus.Counter
+	private  bool   // no container may see the host's
+	constant source // of a file in /proc
 	// source tells what a path is made from. For /proc it is constant; in
 	// /sys it depends on the caller's CPUs, which it leaves in c.
 	source func(p *Pipeline, who *caller.Caller, path string, c *view.Container) (source, error)
@@ -36,6 +38,8 @@ func newFiles(m *metrics.Metrics) map[string]*file {
 	}
 	for _, f := range procfile.All {
 		constant := source{f.Path, f.Needs, f.Append}
+		files[f.Path].private = f.Needs&procfile.NeedSlabinfo != 0
+		files[f.Path].constant = constant
 		files[f.Path].source = func(*Pipeline, *caller.Caller, string, *view.Container) (source, error) {
 			return constant, nil
 		}

@@ -60,7 +60,20 @@ func (p *Pipeline) Read(dst []byte, tid int, path string) ([]byte, error) {
 		return out, nil
 	}
 	p.fallBack(f.name, stage, err)
-	return p.hostFile(dst, path)
+	return p.fallbackFile(dst, f, path)
+}
+
+// fallbackFile is the host's file; of one that is private to the host (what
+// its kernel allocates, for root's eyes), only what an empty container has.
+func (p *Pipeline) fallbackFile(dst []byte, f *file, path string) ([]byte, error) {
+	if !f.private {
+		return p.hostFile(dst, path)
+	}
+	template, err := p.hostFile(nil, path)
+	if err != nil {
+		return nil, err
+	}
+	return f.constant.append(dst, template, &view.Container{})
 }
 
 // render is the whole story of a read. On an error stage names where it ended.
@@ -74,6 +87,10 @@ func (p *Pipeline) render(dst []byte, tid int, f *file, path string) (out []byte
 	who, err := p.identify(tid) // 1: whose view?
 	if err != nil {
 		return nil, stage, err
+	}
+	if tid == invisible {
+		out, err = p.fallbackFile(dst, f, path)
+		return out, "host", err
 	}
 	if who.Host {
 		out, err = p.hostFile(dst, path)
@@ -102,8 +119,11 @@ func (p *Pipeline) render(dst []byte, tid int, f *file, path string) (out []byte
 	return out, stage, err
 }
 
+// invisible is the thread id of a caller outside podview's pid namespace.
+const invisible = 0
+
 func (p *Pipeline) identify(tid int) (*caller.Caller, error) {
-	if tid == 0 {
+	if tid == invisible {
 		return &caller.Caller{Host: true}, nil
 	}
 	return p.callers.Identify(tid)

@@ -53,12 +53,18 @@ func cutKey(line []byte) (key, value []byte) {
 
 // cutField splits off the first word.
 func cutField(text []byte) (field, rest []byte) {
-	text = bytes.TrimLeft(text, " \t\n")
-	if i := bytes.IndexAny(text, " \t\n"); i >= 0 {
-		return text[:i], text[i:]
+	start := 0
+	for start < len(text) && isBlank(text[start]) {
+		start++
 	}
-	return text, nil
+	end := start
+	for end < len(text) && !isBlank(text[end]) {
+		end++
+	}
+	return text[start:end], text[end:]
 }
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' }
 
 func parseUint(text []byte) (uint64, bool) {
 	n, err := strconv.ParseUint(string(text), 10, 64)
