@@ -118,6 +118,7 @@ func TestTighten(t *testing.T) {
 		{half, CPULimit{QuotaUsec: 1, PeriodUsec: 2}, half},
 		{almostThird, third, third}, {third, almostThird, third},
 		{half, CPULimit{PeriodUsec: 100000}, half},
+		{CPULimit{QuotaUsec: math.MaxUint64, PeriodUsec: 1}, half, half}, // above 64 bits
 	} {
 		got := test.a
 		if got.Tighten(test.b); got != test.want {

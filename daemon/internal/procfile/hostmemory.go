@@ -12,6 +12,7 @@ import (
 // MemTotal and MemAvailable must be there (Linux 3.14).
 func ParseHostMemory(meminfo []byte) (view.HostMemory, error) {
 	var h view.HostMemory
+	known := false // MemAvailable: 0 on a machine that is out of memory
 	for line := range bytes.Lines(meminfo) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		var bytesOf *uint64
@@ -19,11 +20,9 @@ func ParseHostMemory(meminfo []byte) (view.HostMemory, error) {
 		case "MemTotal":
 			bytesOf = &h.TotalBytes
 		case "MemAvailable":
-			bytesOf = &h.AvailableBytes
+			bytesOf, known = &h.AvailableBytes, true
 		case "SwapTotal":
 			bytesOf = &h.SwapTotalBytes
-		case "SwapFree":
-			bytesOf = &h.SwapFreeBytes
 		default:
 			continue
 		}
@@ -34,7 +33,7 @@ func ParseHostMemory(meminfo []byte) (view.HostMemory, error) {
 		}
 		*bytesOf = kB * 1024
 	}
-	if h.TotalBytes == 0 || h.AvailableBytes == 0 {
+	if h.TotalBytes == 0 || !known {
 		return view.HostMemory{}, fmt.Errorf("no MemTotal or MemAvailable in %.80q", meminfo)
 	}
 	return h, nil

@@ -41,7 +41,7 @@ var meminfoRows = []meminfoRow{
 	ofSwap("SwapTotal", "memory.memsw.limit_in_bytes − memory.limit_in_bytes", "memory.swap.max",
 		"tightest limit of the cgroup and its ancestors", func(m *view.Memory) uint64 { return m.SwapTotalBytes }),
 	ofSwap("SwapFree", "memory.stat total_swap", "memory.swap.current",
-		"SwapTotal − usage; at most the host's SwapFree", func(m *view.Memory) uint64 { return m.SwapFreeBytes }),
+		"SwapTotal − usage", func(m *view.Memory) uint64 { return m.SwapFreeBytes }),
 	ofStat("Zswap", "", "zswap", func(s *memoryStat) uint64 { return s.ZswapBytes }),
 	ofStat("Zswapped", "", "zswapped", func(s *memoryStat) uint64 { return s.ZswappedBytes }),
 	ofStat("Dirty", "dirty", "file_dirty", func(s *memoryStat) uint64 { return s.FileDirtyBytes }),

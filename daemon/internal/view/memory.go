@@ -4,8 +4,7 @@ import "github.com/podview/podview/daemon/internal/cgroup"
 
 // HostMemory is the machine's own, from its /proc/meminfo.
 type HostMemory struct {
-	TotalBytes, AvailableBytes    uint64
-	SwapTotalBytes, SwapFreeBytes uint64
+	TotalBytes, AvailableBytes, SwapTotalBytes uint64
 }
 
 // minTotalBytes keeps MemTotal above 0 under memory.max=0: programs divide
@@ -27,7 +26,7 @@ func NewMemory(m *cgroup.Memory, h HostMemory) Memory {
 	if m.SwapAccounted && m.SwapLimitBytes < h.SwapTotalBytes {
 		v.SwapLimited = true
 		v.SwapTotalBytes = m.SwapLimitBytes
-		v.SwapFreeBytes = min(sub(m.SwapLimitBytes, m.SwapUsageBytes), h.SwapFreeBytes)
+		v.SwapFreeBytes = sub(m.SwapLimitBytes, m.SwapUsageBytes)
 	}
 	return v
 }

@@ -11,7 +11,7 @@ import (
 const mib = 1 << 20
 
 func TestNewMemory(t *testing.T) {
-	host := HostMemory{TotalBytes: 1000 * mib, AvailableBytes: 500 * mib, SwapTotalBytes: 100 * mib, SwapFreeBytes: 90 * mib}
+	host := HostMemory{TotalBytes: 1000 * mib, AvailableBytes: 500 * mib, SwapTotalBytes: 100 * mib}
 	stat := cgroup.MemoryStat{ActiveFileBytes: 10 * mib, InactiveFileBytes: 20 * mib, SlabReclaimableBytes: 5 * mib}
 	for name, tc := range map[string]struct {
 		in   cgroup.Memory
@@ -43,10 +43,6 @@ func TestNewMemory(t *testing.T) {
 		"swap limit 50, used 10": {
 			cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapAccounted: true, SwapLimitBytes: 50 * mib, SwapUsageBytes: 10 * mib},
 			Memory{SwapLimited: true, SwapTotalBytes: 50 * mib, SwapFreeBytes: 40 * mib},
-		},
-		"swap free is no more than the host's": {
-			cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapAccounted: true, SwapLimitBytes: 95 * mib},
-			Memory{SwapLimited: true, SwapTotalBytes: 95 * mib, SwapFreeBytes: 90 * mib},
 		},
 		"swap used above its limit": {
 			cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapAccounted: true, SwapLimitBytes: 5 * mib, SwapUsageBytes: 6 * mib},
