@@ -59,6 +59,26 @@ func appendRenumberedMask(dst, host []byte, m *Machine) ([]byte, error) {
 	return appendMask(dst, renumber(physical, m.CPUs.Physical), maskWords(host)), nil
 }
 
+// appendRenumberedWords is for cpufreq's lists, which have a space between
+// numbers: "0 1 2".
+func appendRenumberedWords(dst, host []byte, m *Machine) ([]byte, error) {
+	var physical []int
+	for word := range bytes.FieldsSeq(host) {
+		n, err := strconv.ParseUint(string(word), 10, 16)
+		if err != nil {
+			return nil, fmt.Errorf("CPU list %.80q is not numbers with spaces between", host)
+		}
+		physical = append(physical, int(n))
+	}
+	for i, n := range renumber(physical, m.CPUs.Physical) {
+		if i > 0 {
+			dst = append(dst, ' ')
+		}
+		dst = strconv.AppendInt(dst, int64(n), 10)
+	}
+	return append(dst, '\n'), nil
+}
+
 // renumber returns the positions in visible of what is in both; both ascend.
 func renumber(physical, visible []int) []int {
 	var virtual []int

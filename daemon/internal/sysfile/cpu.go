@@ -26,20 +26,20 @@ func resolveCPU(path, rest string, m *Machine) Node {
 	case m.CPUs.All:
 		return node
 	}
-	switch first {
-	case "online", "possible", "present", "enabled":
-		node.Append = appendVisible
-	case "offline", "isolated", "nohz_full":
-		// No CPU of the container's is offline, and which of them the host
-		// keeps free of ticks or load balancing is the host's business.
-		node.Append = appendNone
-	case "cpufreq":
-		// A policy is a group of physical CPUs; cpuN/cpufreq leads to it.
-		if strings.HasPrefix(inner, "policy") {
-			return Node{}
-		}
+	// A policy is a group of physical CPUs; cpuN/cpufreq leads to it.
+	if first == "cpufreq" && strings.HasPrefix(inner, "policy") {
+		return Node{}
 	}
+	node.Append = cpuFiles[rest]
 	return node
+}
+
+// cpuFiles are the lists beside the CPUs. No CPU of the container's is
+// offline, and which of them the host keeps free of ticks or load balancing
+// is the host's business.
+var cpuFiles = map[string]appendFunc{
+	"online": appendVisible, "possible": appendVisible, "present": appendVisible, "enabled": appendVisible,
+	"offline": appendNone, "isolated": appendNone, "nohz_full": appendNone,
 }
 
 // resolveOneCPU resolves inner below the virtual CPU that stands for a
@@ -59,35 +59,24 @@ func resolveOneCPU(node Node, physical int, inner string, m *Machine) Node {
 	if m.CPUs.All {
 		return node
 	}
-	name := inner[strings.LastIndexByte(inner, '/')+1:]
-	switch {
-	case isListFile(name):
-		node.Append = appendRenumberedList
-	case isMaskFile(name):
-		node.Append = appendRenumberedMask
-	}
+	node.Append = oneCPUFiles[inner[strings.LastIndexByte(inner, '/')+1:]]
 	return node
 }
 
-// The files of topology/, cache/indexN/ and cpufreq/ that name CPUs, as in
-// Documentation/ABI/stable/sysfs-devices-system-cpu.
-func isListFile(name string) bool {
-	switch name {
-	case "core_cpus_list", "core_siblings_list", "thread_siblings_list", "package_cpus_list",
-		"die_cpus_list", "cluster_cpus_list", "book_siblings_list", "drawer_siblings_list",
-		"shared_cpu_list", "ppin_cpus_list":
-		return true
-	}
-	return false
-}
-
-func isMaskFile(name string) bool {
-	switch name {
-	case "core_cpus", "core_siblings", "thread_siblings", "package_cpus",
-		"die_cpus", "cluster_cpus", "book_siblings", "drawer_siblings", "shared_cpu_map":
-		return true
-	}
-	return false
+// oneCPUFiles are the files of cpuN/topology and cpuN/cache/indexN that name
+// CPUs (Documentation/ABI/stable/sysfs-devices-system-cpu).
+var oneCPUFiles = map[string]appendFunc{
+	"core_cpus_list": appendRenumberedList, "core_cpus": appendRenumberedMask,
+	"core_siblings_list": appendRenumberedList, "core_siblings": appendRenumberedMask,
+	"thread_siblings_list": appendRenumberedList, "thread_siblings": appendRenumberedMask,
+	"package_cpus_list": appendRenumberedList, "package_cpus": appendRenumberedMask,
+	"die_cpus_list": appendRenumberedList, "die_cpus": appendRenumberedMask,
+	"cluster_cpus_list": appendRenumberedList, "cluster_cpus": appendRenumberedMask,
+	"book_siblings_list": appendRenumberedList, "book_siblings": appendRenumberedMask,
+	"drawer_siblings_list": appendRenumberedList, "drawer_siblings": appendRenumberedMask,
+	"shared_cpu_list": appendRenumberedList, "shared_cpu_map": appendRenumberedMask,
+	// cpufreq/
+	"affected_cpus": appendRenumberedWords, "related_cpus": appendRenumberedWords, "freqdomain_cpus": appendRenumberedWords,
 }
 
 func listCPU(rest string, hostNames []string, m *Machine) []string {

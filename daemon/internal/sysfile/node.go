@@ -24,13 +24,16 @@ func resolveNode(path, rest string, m *Machine) Node {
 		}
 		return resolveNode0(inner, m)
 	}
-	switch rest {
-	case "online", "possible", "has_cpu", "has_memory", "has_normal_memory":
-		node.Append = appendZero
-	case "has_generic_initiator":
-		node.Append = appendNone
-	}
+	node.Append = nodeDirFiles[rest]
 	return node
+}
+
+// nodeDirFiles are the lists beside the nodes. All that the container has is
+// in the one node.
+var nodeDirFiles = map[string]appendFunc{
+	"online": appendZero, "possible": appendZero, "has_cpu": appendZero,
+	"has_memory": appendZero, "has_normal_memory": appendZero, "has_high_memory": appendZero,
+	"has_generic_initiator": appendNone,
 }
 
 func resolveNode0(inner string, m *Machine) Node {

@@ -43,7 +43,7 @@ type Node struct {
 	Host string
 	// Append appends the content to dst, given the host's bytes of Node.Host;
 	// nil for the host's bytes as they are.
-	Append func(dst, host []byte, m *Machine) ([]byte, error)
+	Append appendFunc
 	// NodeMeminfo is set for node0/meminfo, which needs the memory view too.
 	NodeMeminfo bool
 	Names       []string
@@ -52,6 +52,8 @@ type Node struct {
 	// caller, so that the kernel may remember that it exists.
 	Shared bool
 }
+
+type appendFunc func(dst, host []byte, m *Machine) ([]byte, error)
 
 // Resolve says what path, in paths.CPUDir or paths.NodeDir, is in m. A nil m
 // is the host.

@@ -1,11 +1,13 @@
 package sysfile
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/podview/podview/daemon/internal/procfile"
 	"github.com/podview/podview/daemon/internal/view"
 )
 
@@ -100,7 +102,7 @@ func TestContent(t *testing.T) {
 }
 
 func TestBadContentIsAnError(t *testing.T) {
-	for _, path := range []string{cpu + "/cpu0/topology/core_cpus", cpu + "/cpu0/topology/core_cpus_list"} {
+	for _, path := range []string{cpu + "/cpu0/cpufreq/related_cpus", cpu + "/cpu0/topology/core_cpus", cpu + "/cpu0/topology/core_cpus_list"} {
 		for _, host := range []string{"xyz\n", "99999999999999999999\n", "-\n", "1,,2\n"} {
 			if got, err := Resolve(path, twoOfEight).Append(nil, []byte(host), twoOfEight); err == nil {
 				t.Errorf("%s of %q: %q, want an error", path, host, got)
@@ -145,14 +147,34 @@ func TestListedIsResolved(t *testing.T) {
 	}
 }
 
+// TestEveryFileIsDocumented: docs/view.md has what is not the host's.
+func TestEveryFileIsDocumented(t *testing.T) {
+	documented := map[string]string{}
+	for dir, fields := range map[string][]procfile.Field{"cpu": CPUFields, "node": NodeFields} {
+		for _, f := range fields {
+			documented[dir] += " " + strings.ReplaceAll(f.Name, ",", " ") + " "
+		}
+	}
+	for dir, names := range map[string][]string{
+		"cpu":  slices.Concat(slices.Collect(maps.Keys(cpuFiles)), slices.Collect(maps.Keys(oneCPUFiles))),
+		"node": slices.Concat(slices.Collect(maps.Keys(nodeDirFiles)), nodeFiles),
+	} {
+		for _, name := range names {
+			if !strings.Contains(documented[dir], " "+name+" ") && !strings.Contains(documented[dir], "/"+name+" ") {
+				t.Errorf("%s of %s is not documented", name, dir)
+			}
+		}
+	}
+}
+
 func FuzzRenumber(f *testing.F) {
 	f.Add([]byte("00000000,000000f0\n"), []byte("0-3,7\n"))
 	f.Add([]byte("f"), []byte(""))
 	f.Fuzz(func(t *testing.T, mask, list []byte) {
 		for _, tc := range []struct {
-			append func(dst, host []byte, m *Machine) ([]byte, error)
+			append appendFunc
 			host   []byte
-		}{{appendRenumberedMask, mask}, {appendVisibleMask, mask}, {appendRenumberedList, list}} {
+		}{{appendRenumberedWords, list}, {appendRenumberedMask, mask}, {appendVisibleMask, mask}, {appendRenumberedList, list}} {
 			out, err := tc.append(nil, tc.host, twoOfEight)
 			if err == nil && (len(out) == 0 || out[len(out)-1] != '\n') {
 				t.Errorf("%q gave %q", tc.host, out)
