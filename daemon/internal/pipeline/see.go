@@ -175,6 +175,10 @@ func (p *Pipeline) seePressure(who *caller.Caller, resource string, c *view.Cont
 	if err != nil {
 		return err
 	}
+	if pl.Root == "/" {
+		// A hybrid host where containers are in v1's hierarchies only.
+		return fmt.Errorf("%w: the container has no cgroup of its own in cgroup2", errNoController)
+	}
 	c.Raw, err = p.Hierarchies.Unified.Source.Pressure(pl, resource)
 	return err
 }

@@ -14,7 +14,7 @@ var (
 
 func pressureFile(path, source string) File {
 	field := func(name string) Field {
-		return Field{name, "the host's", source, "the cgroup's", "the container's own"}
+		return Field{name, "the host's; on hybrid hosts as on v2", source, "the cgroup's", "the container's own"}
 	}
 	return File{
 		Path:  path,

@@ -50,6 +50,7 @@ func TestOpen(t *testing.T) {
 		"v1 forced on v2":  {files: v2Files, mode: "v1", err: "no cgroup v1 there, but v2"},
 		"unknown mode":     {files: v1Files, mode: "v3", err: `cgroup mode "v3"`},
 		"nothing":          {files: none, mode: "auto", err: "no cgroup hierarchy"},
+		"not mounted":      {files: files{"memory/": "", "cpu/": ""}, mode: "auto", err: "no cgroup hierarchy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, got, err := Open(host.Root{Cgroup: cgrouptest.Dir(t, test.files)}, test.mode)

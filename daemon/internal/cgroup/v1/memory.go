@@ -43,28 +43,31 @@ func (s *source) Memory(p cgroup.Place, m *cgroup.Memory) error {
 }
 
 // memoryLimits: memsw limits RAM and swap together, where v2 limits swap
-// alone. What it leaves above the same cgroup's RAM limit is the swap that
-// its owner granted; without a memsw limit swap is not limited there.
+// alone. The kernel enforces the tightest of each on the way up, so what the
+// tightest memsw limit leaves above the tightest RAM limit is the swap that
+// can be had. Without a memsw limit swap is not limited.
 func (s *source) memoryLimits(leaf string, m *cgroup.Memory) error {
-	return s.memory.Up(leaf, "memory.limit_in_bytes", func(path string, text []byte) (bool, error) {
+	both := uint64(cgroup.Unlimited)
+	err := s.memory.Up(leaf, "memory.limit_in_bytes", func(path string, text []byte) (bool, error) {
 		limit, err := cgroup.ParseLimit(text)
 		if err != nil {
 			return false, err
 		}
 		m.LimitBytes = min(m.LimitBytes, limit)
-		both := uint64(cgroup.Unlimited)
-		err = s.memory.Read(path, "memory.memsw.limit_in_bytes", func(text []byte) (err error) {
-			both, err = cgroup.ParseLimit(text)
+		err = s.memory.Read(path, "memory.memsw.limit_in_bytes", func(text []byte) error {
+			limit, err := cgroup.ParseLimit(text)
+			both = min(both, limit)
 			return err
 		})
 		if errors.Is(err, fs.ErrNotExist) {
-			return true, nil
-		}
-		if both != cgroup.Unlimited {
-			m.SwapLimitBytes = min(m.SwapLimitBytes, both-min(limit, both))
+			err = nil
 		}
 		return true, err
 	})
+	if both != cgroup.Unlimited {
+		m.SwapLimitBytes = both - min(m.LimitBytes, both)
+	}
+	return err
 }
 
 // parseMemoryStat takes the total_ keys: the others leave inner cgroups out.

@@ -29,7 +29,7 @@ var memoryFiles = files{
 func TestMemory(t *testing.T) {
 	const none = cgroup.Unlimited
 	base := cgroup.Memory{
-		LimitBytes: 1000, UsageBytes: 400, SwapAccounted: true, SwapLimitBytes: 300, SwapUsageBytes: 40,
+		LimitBytes: 1000, UsageBytes: 400, SwapAccounted: true, SwapLimitBytes: 1300, SwapUsageBytes: 40,
 		Stat: cgroup.MemoryStat{FileBytes: 1, AnonBytes: 2, AnonTHPBytes: 3, FileMappedBytes: 4, SlabUnreclaimableBytes: 9},
 	}
 	change := func(f func(*cgroup.Memory)) cgroup.Memory { m := base; f(&m); return m }
@@ -42,7 +42,7 @@ func TestMemory(t *testing.T) {
 		"tightest is the outermost": {place: inner, want: base},
 		"tightest is the leaf's": {
 			files{"pod/ctr/app/memory.limit_in_bytes": "7\n"}, inner,
-			change(func(m *cgroup.Memory) { m.LimitBytes = 7 }),
+			change(func(m *cgroup.Memory) { m.LimitBytes, m.SwapLimitBytes = 7, 2293 }),
 		},
 		"no limits": {
 			files{"pod/memory.limit_in_bytes": unset, "pod/ctr/memory.limit_in_bytes": unset, "pod/ctr/app/memory.limit_in_bytes": unset,
@@ -50,7 +50,7 @@ func TestMemory(t *testing.T) {
 			change(func(m *cgroup.Memory) { m.LimitBytes, m.SwapLimitBytes = none, none }),
 		},
 		"no swap granted": {
-			files{"pod/ctr/memory.memsw.limit_in_bytes": "2000\n"}, inner,
+			files{"pod/ctr/memory.memsw.limit_in_bytes": "2000\n", "pod/memory.memsw.limit_in_bytes": "1000\n"}, inner,
 			change(func(m *cgroup.Memory) { m.SwapLimitBytes = 0 }),
 		},
 		"memsw below memory, in the middle of a change": {

@@ -16,8 +16,8 @@ func (s *source) Pressure(p cgroup.Place, resource string) (own []byte, err erro
 		own = bytes.Clone(text)
 		return nil
 	})
-	// The kernel lists the files but refuses to read them when it was booted
-	// with psi=0 (psi_show, kernel/sched/psi.c).
+	// Booted with psi=0 the kernel refuses to read a file that it lists
+	// (psi_show, kernel/sched/psi.c); newer ones do not list it.
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		err = &fs.PathError{Op: "read", Path: file, Err: fs.ErrNotExist}
 	}
