@@ -33,7 +33,7 @@ lint: ## gofmt, go vet and staticcheck on every module
 
 unit: ## go test with the race detector
 	@[ -n "$(RACE)" ] || echo "SKIP: race detector: no C compiler"
-	go test -v -count=1 $(RACE) ./...
+	$(if $(RACE),CGO_ENABLED=1 )go test -v -count=1 $(RACE) ./...
 
 fuzz: ## each Fuzz function for FUZZTIME=3s
 	@.ci/fuzz $(FUZZTIME)
@@ -61,7 +61,7 @@ conformance-host: build bin/conformance.test ## run the suite on this machine's 
 
 conformance-vm: build bin/conformance.test ## run the suite in a cgroup-v2-only VM
 	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
-	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 660 -- /conformance.test -test.v -test.timeout 10m
+	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 960 -- /conformance.test -test.v -test.timeout 15m
 
 clean: ## remove what was built; the downloads in .cache stay
 	rm -rf bin .cache/generated .cache/test .cache/vm.*

@@ -18,8 +18,9 @@ FNR == 1 { passed = failed = skipped = 0; split("", reason); split("", running) 
 /^guest: / { guest = substr($0, 8) }
 
 /^step: / {
-	# A crash or a timeout leaves tests without a result.
-	for (name in running) failed++
+	# A crash or a timeout leaves tests without a result, and hides those of
+	# their subtests.
+	for (name in running) if (name !~ /\//) failed++
 	if ($4 != 0) broken = broken " " $2
 	rows = rows sprintf("%-18s %7.1f %7d %7d %7d  %s\n", $2, $3 / 1000,
 		passed, failed, skipped, $4 == 0 ? "ok" : "FAILED, see " FILENAME)

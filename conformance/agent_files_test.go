@@ -1,10 +1,8 @@
 package conformance
 
 import (
-	"encoding/binary"
 	"errors"
 	"os"
-	"path/filepath"
 	"runtime"
 	"syscall"
 
@@ -71,7 +69,7 @@ type OpenArgs struct {
 	UID   int
 }
 
-// Open opens a file and keeps it under a handle.
+// Open opens a file and keeps it open; the handle is its descriptor.
 func (a *Agent) Open(args OpenArgs, reply *struct {
 	Handle int
 	Errno  syscall.Errno
@@ -90,10 +88,7 @@ func (a *Agent) Open(args OpenArgs, reply *struct {
 	if err != nil {
 		return asErrno(err, &reply.Errno)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	reply.Handle = fd
-	a.files[fd] = fd
 	return nil
 }
 
@@ -126,46 +121,7 @@ func (a *Agent) Rewind(handle int, errno *syscall.Errno) error {
 
 // Close closes a kept file.
 func (a *Agent) Close(handle int, errno *syscall.Errno) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.files, handle)
 	return asErrno(unix.Close(handle), errno)
-}
-
-// Entry is a directory entry: its type as getdents64(2) says, and its mode
-// as lstat(2) does (0 where that fails).
-type Entry struct {
-	Name string
-	Type byte
-	Mode uint32
-}
-
-// ReadDir lists a directory in the kernel's order, "." and ".." included.
-func (a *Agent) ReadDir(path string, entries *[]Entry) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	buf := make([]byte, 1024) // small, so that a directory takes several calls
-	for {
-		n, err := unix.Getdents(int(f.Fd()), buf)
-		if err != nil || n <= 0 {
-			return err
-		}
-		for rest := buf[:n]; len(rest) > 0; {
-			// struct linux_dirent64: u64 ino, s64 off, u16 reclen, u8 type, name
-			length := binary.NativeEndian.Uint16(rest[16:])
-			name := unix.ByteSliceToString(rest[19:length])
-			e := Entry{Name: name, Type: rest[18]}
-			var st unix.Stat_t
-			if unix.Lstat(filepath.Join(path, name), &st) == nil {
-				e.Mode = st.Mode
-			}
-			*entries = append(*entries, e)
-			rest = rest[length:]
-		}
-	}
 }
 
 // Lstat is lstat(2)'s mode.

@@ -13,16 +13,16 @@ import (
 
 // Touch takes mib MiB of memory and keeps it.
 func (a *Agent) Touch(mib int, _ *struct{}) error {
-	return a.touch(mib, -1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	return a.touch(mib, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 }
 
 // TouchTmpfs takes mib MiB of shared memory (tmpfs) and keeps it.
 func (a *Agent) TouchTmpfs(mib int, _ *struct{}) error {
-	return a.touch(mib, -1, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+	return a.touch(mib, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
 }
 
-func (a *Agent) touch(mib, fd, flags int) error {
-	memory, err := unix.Mmap(fd, 0, mib<<20, unix.PROT_READ|unix.PROT_WRITE, flags)
+func (a *Agent) touch(mib, flags int) error {
+	memory, err := unix.Mmap(-1, 0, mib<<20, unix.PROT_READ|unix.PROT_WRITE, flags)
 	if err != nil {
 		return os.NewSyscallError("mmap", err)
 	}
@@ -109,6 +109,7 @@ func (a *Agent) Hammer(h Hammer, seen *[][][]byte) error {
 	for i := range h.Readers {
 		readers.Go(func() {
 			runtime.LockOSThread() // a thread each: that is what the daemon sees
+			defer runtime.UnlockOSThread()
 			for n := range h.Times {
 				if h.AtMost > 0 && n >= 2 && time.Since(start) > h.AtMost {
 					return

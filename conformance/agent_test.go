@@ -29,7 +29,6 @@ const (
 type Agent struct {
 	address string
 	mu      sync.Mutex
-	files   map[int]int   // file descriptors by handle
 	held    [][]byte      // memory that is kept touched
 	rest    chan struct{} // closed to end the busy loops
 }
@@ -60,7 +59,7 @@ func agentFailed(err error) int {
 }
 
 func newAgent(socket string) *Agent {
-	return &Agent{address: socket, files: map[int]int{}, rest: make(chan struct{})}
+	return &Agent{address: socket, rest: make(chan struct{})}
 }
 
 // enterMain enters the namespaces of a process as nsenter and kubectl exec

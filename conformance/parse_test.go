@@ -121,6 +121,16 @@ func parseStat(t testing.TB, text string) statFile {
 	if len(s.total) < 10 || len(s.cpus) == 0 {
 		t.Fatalf("stat: no cpu lines as the kernel's: %q", text)
 	}
+	for _, cpu := range s.cpus {
+		if len(cpu.ticks) != len(s.total) {
+			t.Fatalf("stat: cpu%d has %d figures, cpu has %d", cpu.number, len(cpu.ticks), len(s.total))
+		}
+	}
+	for _, key := range []string{"intr", "ctxt", "btime", "processes", "procs_running", "procs_blocked", "softirq"} {
+		if len(s.other[key]) == 0 {
+			t.Fatalf("stat: no %s: %q", key, text)
+		}
+	}
 	return s
 }
 

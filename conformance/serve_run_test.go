@@ -54,6 +54,9 @@ func startServe(binary, dir string, flags ...string) (*server, error) {
 	s := &server{dir: dir, exited: make(chan struct{})}
 	s.cmd = exec.Command(binary, append([]string{"serve", "--mount", dir}, flags...)...)
 	s.cmd.Stderr = &s.stderr
+	// A suite that panics can't stop it. (The signal comes when the thread
+	// that starts it ends, so no test may end a thread.)
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -29,9 +29,8 @@ func TestSlabinfoIsNotTheHosts(t *testing.T) {
 	c := startContainer(t, limits{memoryMiB: 128})
 	host := map[string]bool{}
 	for _, line := range lines(t, "slabinfo", kernel().read(t, "/proc/slabinfo"))[2:] {
-		if !strings.Contains(shape(line), " N N ") || !strings.HasPrefix(strings.Join(strings.Fields(line)[1:3], " "), "0 0") {
-			host[line] = true
-		}
+		// Unused caches look the same in every cgroup.
+		host[line] = strings.Fields(line)[1] != "0"
 	}
 	for _, line := range lines(t, "slabinfo", c.read(t, "/proc/slabinfo"))[2:] {
 		if host[line] {

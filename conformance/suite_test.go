@@ -21,12 +21,12 @@ var suite = map[string]map[string]check{
 	"slabinfo":  slabinfoChecks,
 	"stat":      statChecks,
 	"swaps":     swapsChecks,
-	"sys":       sysChecks,
 	"tree":      treeChecks,
 	"uptime":    uptimeChecks,
 }
 
 func runSuite(t *testing.T, p *process) {
+	needRoot(t) // the kernel's own slabinfo is root's
 	for _, file := range slices.Sorted(maps.Keys(suite)) {
 		t.Run(file, func(t *testing.T) {
 			checks := suite[file]
@@ -48,10 +48,8 @@ func TestHostProcess(t *testing.T) { runSuite(t, hostReader(t)) }
 func TestContainers(t *testing.T) {
 	for name, l := range map[string]limits{
 		"no limit":         {},
-		"memory":           {memoryMiB: 128},
 		"memory and swap":  {memoryMiB: 128, swapMiB: 64},
-		"half a CPU":       {cpuMilli: 500},
-		"quota":            {memoryMiB: 256, cpuMilli: 1000},
+		"quota":            {memoryMiB: 256, cpuMilli: 500},
 		"cpuset":           {cpuset: "0"},
 		"cpuset and quota": {cpuset: "0-1", cpuMilli: 1500},
 	} {

@@ -20,15 +20,14 @@ func (p *process) readDir(t testing.TB, dir string) (entries []Entry) {
 	return slices.DeleteFunc(entries, func(e Entry) bool { return e.Name == "." || e.Name == ".." })
 }
 
-// walk calls visit for everything below dir; symbolic links aren't followed.
-func (p *process) walk(t testing.TB, dir string, visit func(dir string, e Entry)) {
+// walk lists everything below dir, named as on the kernel.
+func (p *process) walk(t testing.TB, dir string) (all []Walked) {
 	t.Helper()
-	for _, e := range p.readDir(t, dir) {
-		visit(dir, e)
-		if e.Mode&unix.S_IFMT == unix.S_IFDIR {
-			p.walk(t, path.Join(dir, e.Name), visit)
-		}
+	p.call(t, "Walk", p.path(dir), &all)
+	for i := range all {
+		all[i].Name = strings.TrimPrefix(all[i].Name, p.root)
 	}
+	return all
 }
 
 var treeChecks = map[string]check{
@@ -46,22 +45,7 @@ var treeChecks = map[string]check{
 			}
 		}
 	},
-	// Each name exists once, and d_type is what lstat says.
-	"directories list what exists": func(t *testing.T, p *process) {
-		for _, dir := range []string{paths.CPUDir, paths.NodeDir} {
-			seen := map[string]bool{}
-			p.walk(t, dir, func(dir string, e Entry) {
-				name := path.Join(dir, e.Name)
-				if seen[name] {
-					t.Errorf("%s is listed twice", name)
-				}
-				seen[name] = true
-				if got := uint32(e.Type) << 12; e.Mode == 0 || got != e.Mode&unix.S_IFMT { // IFTODT of dirent.h
-					t.Errorf("%s: d_type %d, mode %o", name, e.Type, e.Mode)
-				}
-			})
-		}
-	},
+	"everything listed is there": everythingListed,
 	"what isn't listed doesn't exist": func(t *testing.T, p *process) {
 		names := map[string]bool{}
 		for _, e := range p.readDir(t, paths.CPUDir) {
@@ -76,29 +60,34 @@ var treeChecks = map[string]check{
 	},
 }
 
-var sysChecks = map[string]check{
-	// What can be read on the kernel can be read here, and what it refuses is
-	// refused in the same way.
-	"files are readable": func(t *testing.T, p *process) {
-		for _, dir := range []string{paths.CPUDir, paths.NodeDir} {
-			p.walk(t, dir, func(dir string, e Entry) {
-				if e.Mode&unix.S_IFMT != unix.S_IFREG {
-					return
-				}
-				file := path.Join(dir, e.Name)
-				if got, want := p.tryRead(t, file).Errno, kernel().tryRead(t, file).Errno; got != want {
-					t.Errorf("%s: %v, the kernel says %v", file, got, want)
-				}
-			})
+// everythingListed: each name exists once, d_type is what lstat says, links
+// lead somewhere, and what can be read on the kernel can be read here (what
+// it refuses is refused in the same way). Write bits may be missing.
+func everythingListed(t *testing.T, p *process) {
+	for _, top := range []string{paths.CPUDir, paths.NodeDir} {
+		onKernel := map[string]Walked{}
+		for _, w := range kernel().walk(t, top) {
+			onKernel[w.Name] = w
 		}
-	},
-	"links lead somewhere": func(t *testing.T, p *process) {
-		p.walk(t, paths.CPUDir, func(dir string, e Entry) {
-			if e.Mode&unix.S_IFMT == unix.S_IFLNK && strings.HasPrefix(e.Name, "node") {
-				p.readDir(t, path.Join(dir, e.Name))
+		seen := map[string]bool{}
+		for _, w := range p.walk(t, top) {
+			if seen[w.Name] {
+				t.Errorf("%s is listed twice", w.Name)
 			}
-		})
-	},
+			seen[w.Name] = true
+			if got := uint32(w.Type) << 12; w.Mode == 0 || got != w.Mode&unix.S_IFMT { // IFTODT of dirent.h
+				t.Errorf("%s: d_type %d, mode %o", w.Name, w.Type, w.Mode)
+			}
+			want, ok := onKernel[w.Name]
+			if !ok || w.Mode != want.Mode&^0o222 && w.Mode != want.Mode || w.Read != want.Read {
+				t.Errorf("%s: mode %o, reading it: %v; the kernel has mode %o, %v", w.Name, w.Mode, w.Read, want.Mode, want.Read)
+			}
+			// Links to other things leave the view.
+			if base := path.Base(w.Name); w.Mode&unix.S_IFMT == unix.S_IFLNK && (strings.HasPrefix(base, "node") || strings.HasPrefix(base, "cpu")) {
+				p.readDir(t, w.Name)
+			}
+		}
+	}
 }
 
 // Nothing in the view can be written, as root either: lxcfs let containers

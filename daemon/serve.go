@@ -105,6 +105,8 @@ func serveUntilSignal(c *config, mount string, readers int, leave bool, metricsA
 	if err := preflight(mount); err != nil {
 		return err
 	}
+	// A log that nobody reads any more must not end the daemon.
+	signal.Ignore(unix.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
 	counters := metrics.New()
@@ -146,13 +148,16 @@ func preflight(mount string) error {
 	if _, err := os.Stat("/dev/fuse"); err != nil {
 		return fmt.Errorf("no FUSE device: %w (load the module fuse, or give the container /dev/fuse)", err)
 	}
+	if mount == "" {
+		return errors.New("--mount is empty")
+	}
 	if err := fusedev.Clear(mount); err != nil {
-		return err
+		return fmt.Errorf("--mount=%s: %w", mount, err)
 	}
 	// Only the last part is made: a parent that is not there is a typo, or a
 	// volume that was not mounted.
 	if err := os.Mkdir(mount, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+		return fmt.Errorf("--mount: %w", err)
 	}
 	if st, err := os.Stat(mount); err != nil || !st.IsDir() {
 		return fmt.Errorf("%s is not a directory", mount)

@@ -8,10 +8,10 @@ vm=$(cd "$(dirname "$0")" && pwd)
 kernel=$1
 
 programs=(
-	busybox bash grep getconf
-	free top uptime vmstat ps         # procps
-	nproc cat dd head tail sleep ls   # coreutils
-	lscpu nsenter unshare taskset     # util-linux
+	busybox sh bash grep getconf
+	free top uptime vmstat ps            # procps
+	nproc cat dd env head tail sleep ls  # coreutils
+	lscpu nsenter unshare taskset        # util-linux
 )
 # lzo-rle is zram's compressor, which it would ask modprobe for.
 modules=(fuse lzo-rle zram)
@@ -62,9 +62,12 @@ for directory in bin sbin lib lib64; do ln -s "usr/$directory" "$root/$directory
 install -m 755 "$vm/init" "$root/init"
 echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
 echo 'root:x:0:' >"$root/etc/group"
-# busybox is sh and all that the programs above are not; they replace its links.
+# busybox is all that the programs above are not; they replace its links. It is
+# not sh: busybox's runs its own free whatever the PATH says.
 busybox --install -s "$root/usr/bin"
 add_programs
 add_python
+# top -b wants a terminal description all the same.
+add "$(dpkg -L ncurses-base | grep '/terminfo/d/dumb$')"
 for module in "${modules[@]}"; do add_module "$module"; done
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0)

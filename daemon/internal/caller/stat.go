@@ -95,7 +95,7 @@ func parseStatus(text []byte) (status, error) {
 		}
 	}
 	if s.tgid <= 0 || s.ppid < 0 || s.pidInside <= 0 {
-		return status{}, fmt.Errorf("Tgid, PPid or NSpid missing in %.80q", text)
+		return status{}, fmt.Errorf("no Tgid, PPid or NSpid in %.80q", text)
 	}
 	return s, nil
 }

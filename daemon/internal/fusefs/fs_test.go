@@ -195,6 +195,29 @@ func TestAnotherProcessTakesOver(t *testing.T) {
 	}
 }
 
+// TestHandlesBeyondTheTable: a container with very many open files must not
+// cost the others their snapshots.
+func TestHandlesBeyondTheTable(t *testing.T) {
+	f := New(newFakeTree(), paths.All)
+	for fh := range uint64(maxSnapshots) {
+		f.handles.get(fh)
+	}
+	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}}
+	buf := make([]byte, 10)
+	for fh := range uint64(1000) {
+		in.Fh = maxSnapshots + fh
+		for in.Offset = range uint64(2) {
+			if _, s := f.Read(nil, in, buf); !s.Ok() {
+				t.Fatal(s)
+			}
+		}
+		f.Release(nil, &fuse.ReleaseIn{Fh: in.Fh})
+	}
+	if size := f.handles.size.Load(); size != 0 {
+		t.Errorf("%d bytes are accounted to handles that are not kept", size)
+	}
+}
+
 func TestSnapshotsAreBounded(t *testing.T) {
 	f := New(newFakeTree(), paths.All)
 	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}}

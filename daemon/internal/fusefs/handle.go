@@ -21,6 +21,7 @@ type handleTable struct {
 }
 
 type snapshot struct {
+	kept bool // in the table
 	mu   sync.Mutex
 	text []byte
 }
@@ -39,17 +40,25 @@ func (t *handleTable) begin(now time.Time) {
 	t.next.Store(uint64(now.UnixNano()))
 }
 
+// get returns the handle's snapshot, or one for this read only.
 func (t *handleTable) get(fh uint64) *snapshot {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.open[fh]
 	if s == nil {
-		s = &snapshot{}
-		if len(t.open) < maxSnapshots {
+		s = &snapshot{kept: len(t.open) < maxSnapshots}
+		if s.kept {
 			t.open[fh] = s
 		}
 	}
 	return s
+}
+
+// resized accounts for the memory of a kept snapshot.
+func (t *handleTable) resized(s *snapshot, by int) {
+	if s.kept {
+		t.size.Add(int64(by))
+	}
 }
 
 func (t *handleTable) release(fh uint64) {
@@ -59,7 +68,7 @@ func (t *handleTable) release(fh uint64) {
 	t.mu.Unlock()
 	if s != nil {
 		s.mu.Lock()
-		t.size.Add(-int64(cap(s.text)))
+		t.resized(s, -cap(s.text))
 		s.text = nil
 		s.mu.Unlock()
 	}
@@ -97,7 +106,7 @@ func (f *FS) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResu
 			return nil, status(err)
 		}
 		s.text = text
-		f.handles.size.Add(int64(cap(text) - before))
+		f.handles.resized(s, cap(text)-before)
 	}
 	end := min(in.Offset+uint64(len(buf)), uint64(len(s.text)))
 	read := 0
@@ -105,7 +114,7 @@ func (f *FS) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResu
 		read = copy(buf, s.text[in.Offset:end])
 	}
 	if f.handles.size.Load() > maxSnapshotBytes {
-		f.handles.size.Add(-int64(cap(s.text)))
+		f.handles.resized(s, -cap(s.text))
 		s.text = nil
 	}
 	return fuse.ReadResultData(buf[:read]), fuse.OK
