@@ -72,11 +72,13 @@ func (a *Agent) Burn(threads int, _ *struct{}) error {
 	for range threads {
 		go func() {
 			runtime.LockOSThread()
+			spins := 0
 			for {
 				select {
 				case <-rest:
 					return
 				default:
+					spins++
 				}
 			}
 		}()

@@ -29,8 +29,9 @@ var commands = []command{
 	{"version", "print the version", func([]string) int { fmt.Println("podview", version); return 0 }},
 }
 
-// hidden is how podview starts itself inside a demo container.
-var hidden = command{demo.InitCommand, "", demo.Init}
+// hidden is how podview starts itself: to answer requests, and inside a demo
+// container.
+var hidden = []command{{workerCommand, "", worker}, {demo.InitCommand, "", demo.Init}}
 
 // Exit codes, as most tools have them.
 const (
@@ -49,13 +50,12 @@ func run(args []string) int {
 		usage(os.Stderr)
 		return exitUsage
 	}
-	i := slices.IndexFunc(commands, func(c command) bool { return c.name == args[0] })
-	switch {
-	case i >= 0:
-		return commands[i].run(args[1:])
-	case args[0] == hidden.name:
-		return hidden.run(args[1:])
-	case args[0] == "help" || args[0] == "-h" || args[0] == "--help":
+	for _, c := range slices.Concat(commands, hidden) {
+		if c.name == args[0] {
+			return c.run(args[1:])
+		}
+	}
+	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		usage(os.Stdout)
 		return 0
 	}

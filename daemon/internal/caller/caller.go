@@ -15,13 +15,12 @@ type Caller struct {
 	// TID is the thread that asks, in the daemon's pid namespace.
 	TID int
 	// Host is set for a process that is in no container: it sees the host.
-	Host bool
-	// StartTicks is when the container started, in clock ticks since boot.
-	// 0 when its pid namespace's init is not its own (shared with a pause
-	// container, or the host's): then its oldest process tells.
-	StartTicks uint64
-
+	Host   bool
 	places []place
+	// init is the process whose start is the container's; 0 when its pid
+	// namespace's init is not its own (shared with a pause container, or the
+	// host's).
+	init int
 }
 
 type place struct {
@@ -84,7 +83,7 @@ func (r *Resolver) Identify(tid int) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.contained(tid, own, inits, initPID)
+	return contained(tid, own, inits, initPID), nil
 }
 
 // hostPID is a caller in the host's pid namespace: a pod with hostPID when
@@ -102,27 +101,41 @@ func hostPID(tid int, own []membership) *Caller {
 	return c
 }
 
-func (r *Resolver) contained(tid int, own, inits []membership, initPID int) (*Caller, error) {
+func contained(tid int, own, inits []membership, initPID int) *Caller {
 	c := &Caller{TID: tid}
-	startIsInits := false
 	for _, m := range own {
 		p := cgroup.Place{Leaf: m.path, Root: m.path}
 		for _, i := range inits {
 			if i.controllers == m.controllers {
 				p = containerPlace(m.path, i.path)
-				startIsInits = startIsInits || isBelow(i.path, p.Root)
+				if isBelow(i.path, p.Root) {
+					c.init = initPID
+				}
 			}
 		}
 		c.places = append(c.places, place{m.controllers, p})
 	}
-	if startIsInits {
-		stat, err := ReadStat(r.proc, initPID)
-		if err != nil {
-			return nil, err
-		}
-		c.StartTicks = stat.StartTicks
+	return c
+}
+
+// StartTicks is when the caller's container started, in clock ticks since
+// boot. ok is false when no one process can tell, but only the container's
+// oldest.
+func (r *Resolver) StartTicks(c *Caller) (ticks uint64, ok bool, err error) {
+	if c.init == 0 {
+		return 0, false, nil
 	}
-	return c, nil
+	status, err := readStatus(r.proc, c.init)
+	if err != nil {
+		return 0, false, err
+	}
+	// A sandbox in the container (bubblewrap, a browser) has a namespace of
+	// its own in the container's; its init is younger than the container.
+	if status.pidLevels > 2 {
+		return 0, false, nil
+	}
+	stat, err := ReadStat(r.proc, c.init)
+	return stat.StartTicks, true, err
 }
 
 func (r *Resolver) memberships(pid int) ([]membership, error) {

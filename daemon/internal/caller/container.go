@@ -66,6 +66,7 @@ func containerLevel(path string) (string, bool) {
 		}
 		afterPod = inKubepods && (strings.HasPrefix(name, "pod") ||
 			strings.HasSuffix(name, ".slice") && strings.Contains(name, "-pod"))
+		inKubepods = inKubepods && !afterPod // what is named so further in is the container's own
 		start = stop
 	}
 	if end < 0 {

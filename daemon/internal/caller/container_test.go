@@ -18,6 +18,7 @@ func TestContainerLevel(t *testing.T) {
 		"guaranteed pod":           {"/kubepods/podd25034-4b/" + id1, "/kubepods/podd25034-4b/" + id1},
 		"short container name":     {"/kubepods/burstable/podX/ctr", "/kubepods/burstable/podX/ctr"},
 		"inner cgroup":             {"/kubepods/burstable/podX/ctr/app/worker", "/kubepods/burstable/podX/ctr"},
+		"a pod in the pod":         {"/kubepods/podX/ctr/podman/app", "/kubepods/podX/ctr"},
 		"systemd driver":           {"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice/cri-containerd-" + id1 + ".scope", "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice/cri-containerd-" + id1 + ".scope"},
 		"systemd driver, inner":    {"/kubepods.slice/kubepods-pod1.slice/crio-" + id1 + ".scope/container", "/kubepods.slice/kubepods-pod1.slice/crio-" + id1 + ".scope"},
 		"kind":                     {"/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod1.slice/cri-containerd-" + id1 + ".scope", "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod1.slice/cri-containerd-" + id1 + ".scope"},

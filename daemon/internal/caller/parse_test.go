@@ -56,7 +56,7 @@ func TestParseStat(t *testing.T) {
 const statusText = "Name:\tx\nTgid:\t70\nPid:\t77\nPPid:\t5\nNStgid:\t70\t1\nNSpid:\t77\t9\t8\nThreads:\t3\n"
 
 func TestParseStatus(t *testing.T) {
-	if got, err := parseStatus([]byte(statusText)); err != nil || got != (status{tgid: 70, ppid: 5, pidInside: 8}) {
+	if got, err := parseStatus([]byte(statusText)); err != nil || got != (status{tgid: 70, ppid: 5, pidInside: 8, pidLevels: 3}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for _, gone := range []string{"Tgid:\t70\n", "PPid:\t5\n", "NSpid:\t77\t9\t8\n"} {

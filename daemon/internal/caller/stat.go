@@ -64,6 +64,7 @@ func parseStat(text []byte) (Stat, error) {
 type status struct {
 	tgid, ppid int
 	pidInside  int // the process's id in its innermost pid namespace
+	pidLevels  int // how many namespaces number it, from ours inwards
 }
 
 func readStatus(proc string, pid int) (status, error) {
@@ -91,6 +92,7 @@ func parseStatus(text []byte) (status, error) {
 		case "NSpid":
 			for pid := range bytes.FieldsSeq(value) { // outermost first
 				s.pidInside, _ = strconv.Atoi(string(pid))
+				s.pidLevels++
 			}
 		}
 	}

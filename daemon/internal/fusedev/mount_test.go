@@ -72,12 +72,12 @@ func TestFailureReply(t *testing.T) {
 	request := make([]byte, requestHeaderBytes)
 	request[8] = 42 // unique
 	reply := make([]byte, 64)
-	n := failure(request, reply)
+	n := failure(request, reply, unix.EIO)
 	want := []byte{16, 0, 0, 0, 0xfb, 0xff, 0xff, 0xff, 42, 0, 0, 0, 0, 0, 0, 0} // -EIO on a little-endian machine
 	if string(reply[:n]) != string(want) {
 		t.Errorf("% x, want % x", reply[:n], want)
 	}
-	if n := failure(request[:39], reply); n != 0 {
+	if n := failure(request[:39], reply, unix.EIO); n != 0 {
 		t.Errorf("a request without a whole header got a reply of %d bytes", n)
 	}
 }

@@ -42,7 +42,7 @@ func (f *FS) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList)
 	types["."], types[".."] = syscall.S_IFDIR, syscall.S_IFDIR
 	for i := in.Offset; i < uint64(len(names)); i++ {
 		name := names[i]
-		entry := fuse.DirEntry{Name: name, Mode: types[name], Ino: nodeID(path.Join(n.path, name)), Off: i + 1}
+		entry := fuse.DirEntry{Name: name, Mode: types[name], Ino: inode(path.Join(n.path, name)), Off: i + 1}
 		if !out.AddDirEntry(entry) {
 			break
 		}

@@ -35,6 +35,8 @@ const forever = 365 * 24 * 60 * 60 // seconds
 // FS serves a Tree. Its methods may be called concurrently.
 type FS struct {
 	fuse.RawFileSystem
+	// Kept, if not nil, has the texts of an earlier process's handles.
+	Kept    *Kept
 	tree    Tree
 	nodes   nodeTable
 	handles handleTable
@@ -63,7 +65,7 @@ func status(err error) fuse.Status {
 	case errors.Is(err, fs.ErrNotExist):
 		return fuse.ENOENT
 	}
-	klog.ErrorS(err, "Answering EIO")
+	klog.V(1).ErrorS(err, "Answering EIO") // a container could fill the log
 	return fuse.EIO
 }
 
@@ -110,18 +112,17 @@ func (f *FS) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) f
 	return fuse.OK
 }
 
-// sysfsFileSize is what the kernel says of every file in sysfs (PAGE_SIZE);
-// files in /proc say 0.
-const sysfsFileSize = 4096
+const blockSize = 4096
 
+// attr says that every file is empty, as those in /proc do. The kernel's say
+// 4096 in /sys, but they refuse mmap(2), which we can't: a mapping's pages
+// belong to the inode that all containers share, and one would read there
+// what another was answered. There are no pages beyond the end of a file.
 func (f *FS) attr(n node, out *fuse.Attr) {
-	out.Ino = nodeID(n.path)
+	out.Ino = inode(n.path)
 	out.Mode = n.mode
 	out.Nlink = 1
-	out.Blksize = sysfsFileSize
-	if n.dynamic() && n.mode&syscall.S_IFMT == syscall.S_IFREG {
-		out.Size = sysfsFileSize
-	}
+	out.Blksize = blockSize
 	out.SetTimes(&f.started, &f.started, &f.started)
 }
 
@@ -138,6 +139,6 @@ func (f *FS) Readlink(_ <-chan struct{}, header *fuse.InHeader) ([]byte, fuse.St
 // StatFs says no more than that names have a limit; df skips a file system
 // without blocks, and fails on one without an answer.
 func (f *FS) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
-	out.Bsize, out.NameLen = sysfsFileSize, 255
+	out.Bsize, out.NameLen = blockSize, 255
 	return fuse.OK
 }

@@ -24,13 +24,18 @@ type snapshot struct {
 	kept bool // in the table
 	mu   sync.Mutex
 	text []byte
+	// length is the text's, and outlives it: what is beyond is the end.
+	length int
 }
 
 // A container can keep as many files open as its limits allow; that must not
-// fill our memory.
+// fill our memory, nor take the snapshots of those who are reading. So beyond
+// maxSnapshotBytes a text goes when it was read to its end, and only far
+// beyond that in the middle.
 const (
 	maxSnapshots     = 1 << 16
-	maxSnapshotBytes = 64 << 20
+	maxSnapshotBytes = 32 << 20
+	hardLimitBytes   = 4 * maxSnapshotBytes
 )
 
 // begin makes ids that no earlier daemon on the same mount gave out: by
@@ -99,25 +104,53 @@ func (f *FS) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResu
 	s := f.handles.get(in.Fh)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if in.Offset > 0 && s.length > 0 && in.Offset >= uint64(s.length) {
+		return fuse.ReadResultData(nil), fuse.OK
+	}
+	before := cap(s.text)
 	if in.Offset == 0 || s.text == nil {
-		before := cap(s.text)
-		text, err := f.tree.Read(s.text[:0], int(in.Pid), n.path)
-		if err != nil {
+		if err := f.fill(s, n.path, in); err != nil {
 			return nil, status(err)
 		}
-		s.text = text
-		f.handles.resized(s, cap(text)-before)
 	}
+	f.handles.resized(s, cap(s.text)-before)
 	end := min(in.Offset+uint64(len(buf)), uint64(len(s.text)))
 	read := 0
 	if in.Offset < end {
 		read = copy(buf, s.text[in.Offset:end])
 	}
-	if f.handles.size.Load() > maxSnapshotBytes {
-		f.handles.resized(s, -cap(s.text))
+	f.handles.trim(s, end == uint64(len(s.text)))
+	return fuse.ReadResultData(buf[:read]), fuse.OK
+}
+
+// trim lets go of a text when there are too many.
+func (t *handleTable) trim(s *snapshot, ended bool) {
+	if size := t.size.Load(); size > hardLimitBytes || size > maxSnapshotBytes && ended {
+		t.resized(s, -cap(s.text))
 		s.text = nil
 	}
-	return fuse.ReadResultData(buf[:read]), fuse.OK
+}
+
+// fill gives s the text that a read is answered from: a new one at offset 0;
+// else the one that the handle's last read was answered from, by an earlier
+// process perhaps, or a new one cut to its length where only that is known.
+func (f *FS) fill(s *snapshot, path string, in *fuse.ReadIn) (err error) {
+	length, known := s.length, s.length > 0
+	if in.Offset > 0 && !known {
+		if s.text, length, known = f.Kept.load(in.Fh, s.text[:0]); known && len(s.text) == length {
+			s.length = length
+			return nil
+		}
+	}
+	if s.text, err = f.tree.Read(s.text[:0], int(in.Pid), path); err != nil {
+		return err
+	}
+	if in.Offset > 0 && known {
+		s.text = s.text[:min(length, len(s.text))]
+	}
+	s.length = len(s.text)
+	f.Kept.save(in.Fh, s.text)
+	return nil
 }
 
 // Release ends a handle.

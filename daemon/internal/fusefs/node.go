@@ -37,6 +37,10 @@ func nodeID(path string) uint64 {
 	return h.Sum64() | 1<<63 // never 0 or the root's
 }
 
+// inode is the number that programs see. It fits 31 bits, for 32-bit programs
+// without large file support; two files may have the same.
+func inode(path string) uint64 { return nodeID(path)&(1<<31-1) | 1 }
+
 // nodeTable remembers the paths behind the ids the kernel was given. FORGET
 // is ignored: there are no more paths than the host's two directories have.
 type nodeTable struct {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/podview/podview/daemon/internal/caller"
 	"github.com/podview/podview/daemon/internal/view"
 )
@@ -72,5 +74,23 @@ func TestLoadIsCountedOnDemand(t *testing.T) {
 	p.countDue()
 	if n := p.loads.Watched(); n != 0 {
 		t.Errorf("%d containers are watched after their cgroup went", n)
+	}
+}
+
+// TestCPUThatWentAway: an open file of a CPU that the container no longer has
+// is neither blank nor another CPU's.
+func TestCPUThatWentAway(t *testing.T) {
+	r, dir := load(t, testdata+"/v2.txtar"), t.TempDir()
+	r.lay(t, dir)
+	p := r.pipeline(t, dir)
+	const name = "/sys/devices/system/cpu/cpu1/topology/core_id"
+	must(t, os.MkdirAll(dir+"/sys/devices/system/cpu/cpu1/topology", 0o755))
+	must(t, os.WriteFile(dir+name, []byte("1\n"), 0o444))
+	if got, err := p.Read(nil, r.tid, name); err != unix.ENODEV {
+		t.Errorf("with one CPU: %q, %v; want ENODEV", got, err)
+	}
+	must(t, os.WriteFile(dir+"/sys/fs/cgroup/ctr/cpu.max", []byte("max 100000\n"), 0o644))
+	if got, err := p.Read(nil, r.tid, name); err != nil || string(got) != "1\n" {
+		t.Errorf("with two CPUs: %q, %v", got, err)
 	}
 }

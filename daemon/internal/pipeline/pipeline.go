@@ -23,6 +23,10 @@ type Config struct {
 	// NowNsec is CLOCK_BOOTTIME, which process start times are in.
 	NowNsec func() uint64
 	Metrics *metrics.Metrics
+	// Store, if not nil, keeps counters and load averages for the next process.
+	Store *sample.Store
+	// HostOnly shows everybody the host.
+	HostOnly bool
 }
 
 // Pipeline answers reads. Its methods may be called concurrently.
@@ -42,7 +46,9 @@ func New(c Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("own pid namespace: %w", err)
 	}
-	return &Pipeline{Config: c, callers: callers, files: newFiles(c.Metrics)}, nil
+	p := &Pipeline{Config: c, callers: callers, files: newFiles(c.Metrics)}
+	p.times.Store, p.loads.Store = c.Store, c.Store
+	return p, nil
 }
 
 // Read appends to dst what the thread tid finds in the file at path, which is
@@ -56,8 +62,8 @@ func (p *Pipeline) Read(dst []byte, tid int, path string) ([]byte, error) {
 	f := p.find(path)
 	f.reads.Inc()
 	out, stage, err := p.render(dst, tid, f, path)
-	if err == nil {
-		return out, nil
+	if err == nil || err == errAbsent {
+		return out, err
 	}
 	p.fallBack(f.name, stage, err)
 	return p.fallbackFile(dst, f, path)
@@ -88,7 +94,7 @@ func (p *Pipeline) render(dst []byte, tid int, f *file, path string) (out []byte
 	if err != nil {
 		return nil, stage, err
 	}
-	if tid == invisible {
+	if tid == invisible || p.HostOnly {
 		out, err = p.fallbackFile(dst, f, path)
 		return out, "host", err
 	}
@@ -123,7 +129,7 @@ func (p *Pipeline) render(dst []byte, tid int, f *file, path string) (out []byte
 const invisible = 0
 
 func (p *Pipeline) identify(tid int) (*caller.Caller, error) {
-	if tid == invisible {
+	if tid == invisible || p.HostOnly {
 		return &caller.Caller{Host: true}, nil
 	}
 	return p.callers.Identify(tid)

@@ -103,7 +103,7 @@ func (p *Pipeline) seeCPUs(who *caller.Caller, c *view.Container) error {
 			return err
 		}
 	}
-	online, err := p.onlineCPUs()
+	online, err := p.cpuList("/sys/devices/system/cpu/online")
 	if err != nil {
 		return err
 	}
@@ -111,17 +111,29 @@ func (p *Pipeline) seeCPUs(who *caller.Caller, c *view.Container) error {
 	return nil
 }
 
-func (p *Pipeline) onlineCPUs() ([]int, error) {
-	file := p.Root.Path("/sys/devices/system/cpu/online")
+// PossibleCPUs is the most CPUs that this host can ever have.
+func (p *Pipeline) PossibleCPUs() (int, error) {
+	possible, err := p.cpuList("/sys/devices/system/cpu/possible")
+	if err != nil {
+		return 0, err
+	}
+	if len(possible) == 0 {
+		return 0, errors.New("/sys/devices/system/cpu/possible is empty")
+	}
+	return possible[len(possible)-1] + 1, nil
+}
+
+func (p *Pipeline) cpuList(path string) ([]int, error) {
+	file := p.Root.Path(path)
 	text, err := host.ReadFile(file, nil)
 	if err != nil {
 		return nil, err
 	}
-	online, err := cgroup.ParseCPUList(text, nil)
+	cpus, err := cgroup.ParseCPUList(text, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return online, nil
+	return cpus, nil
 }
 
 func (p *Pipeline) seeTimes(who *caller.Caller, c *view.Container) error {
@@ -134,7 +146,14 @@ func (p *Pipeline) seeTimes(who *caller.Caller, c *view.Container) error {
 		return err
 	}
 	usage := sample.CPUUsage{NowNsec: p.NowNsec(), UptimeNsec: c.UptimeNsec, Time: &t, CPUs: c.CPUs}
-	c.Times = p.times.Observe(key, usage, c.Times[:0])
+	cpuKey := key
+	if pl, ok := who.Place(p.Hierarchies.CPU.Key); ok {
+		cpuKey.CPULeaf = pl.Leaf
+	}
+	if pl, ok := who.Place(p.Hierarchies.CPUSet.Key); ok {
+		cpuKey.CPUSetLeaf = pl.Leaf
+	}
+	c.Times = p.times.Observe(cpuKey, usage, c.Times[:0])
 	if load, ok := p.loads.Peek(key); ok { // procs_running, procs_blocked
 		c.Load = load
 	}
@@ -175,9 +194,14 @@ func (p *Pipeline) seePressure(who *caller.Caller, resource string, c *view.Cont
 	if err != nil {
 		return err
 	}
-	if pl.Root == "/" {
-		// A hybrid host where containers are in v1's hierarchies only.
-		return fmt.Errorf("%w: the container has no cgroup of its own in cgroup2", errNoController)
+	// On a hybrid host a runtime may leave its containers in its own cgroup2,
+	// or in the root: the figures there are of all of them.
+	acct, err := place(who, p.Hierarchies.CPUAcct)
+	if err != nil {
+		return err
+	}
+	if pl.Root != acct.Root {
+		return fmt.Errorf("%w: in cgroup2 the container is in %q, not in one of its own", errNoController, pl.Root)
 	}
 	c.Raw, err = p.Hierarchies.Unified.Source.Pressure(pl, resource)
 	return err

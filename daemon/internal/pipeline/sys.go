@@ -3,6 +3,8 @@ package pipeline
 import (
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/podview/podview/daemon/internal/caller"
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/procfile"
@@ -38,6 +40,10 @@ func isCPUDir(path string) bool {
 	return ok && !strings.Contains(name, "/")
 }
 
+// errAbsent is for an open file whose CPU the container no longer has: read(2)
+// says what it says of a CPU that was unplugged.
+var errAbsent = unix.ENODEV
+
 // sysSource is how to make a file below the two directories of /sys.
 func sysSource(p *Pipeline, who *caller.Caller, path string, c *view.Container) (source, error) {
 	m, err := p.machine(who, path, c)
@@ -45,6 +51,9 @@ func sysSource(p *Pipeline, who *caller.Caller, path string, c *view.Container) 
 		return source{}, err
 	}
 	node := sysfile.Resolve(path, m)
+	if node.Kind == sysfile.Absent {
+		return source{}, errAbsent
+	}
 	s := source{host: node.Host, append: func(dst, template []byte, _ *view.Container) ([]byte, error) {
 		if node.Append == nil {
 			return append(dst, template...), nil

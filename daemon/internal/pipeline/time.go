@@ -2,12 +2,16 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/podview/podview/daemon/internal/caller"
 	"github.com/podview/podview/daemon/internal/cgroup"
@@ -19,12 +23,12 @@ import (
 const nsecPerTick = 1e9 / 100
 
 func (p *Pipeline) seeUptime(who *caller.Caller, c *view.Container) error {
-	startTicks := who.StartTicks
-	if startTicks == 0 {
-		var err error
-		if startTicks, err = p.oldestStart(who); err != nil {
-			return err
-		}
+	startTicks, ok, err := p.callers.StartTicks(who)
+	if err == nil && !ok {
+		startTicks, err = p.oldestStart(who)
+	}
+	if err != nil {
+		return err
 	}
 	now, start := p.NowNsec(), startTicks*nsecPerTick
 	c.UptimeNsec = now - min(start, now)
@@ -150,8 +154,12 @@ func (p *Pipeline) Run(ctx context.Context) {
 func (p *Pipeline) countDue() {
 	for key, count := range p.loads.Due(p.NowNsec()) {
 		threads, err := count()
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
 			p.loads.Forget(key) // its cgroup is gone
+			continue
+		}
+		if err != nil {
+			p.fallBack("/proc/loadavg", "count", err)
 			continue
 		}
 		p.loads.Record(key, p.NowNsec(), threads)

@@ -70,8 +70,11 @@ func (p *Pipeline) List(tid int, dir string) (map[string]uint32, error) {
 // Readlink returns the target of a symbolic link.
 func (p *Pipeline) Readlink(tid int, name string) (string, error) {
 	node := sysfile.Resolve(name, p.machineOrHost(tid, name))
-	if node.Kind == sysfile.Link {
+	switch node.Kind {
+	case sysfile.Link:
 		return node.Target, nil
+	case sysfile.Absent:
+		return "", &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrNotExist}
 	}
 	return os.Readlink(p.Root.Path(node.Host))
 }

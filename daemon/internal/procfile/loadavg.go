@@ -12,9 +12,9 @@ var loadavg = File{
 	Append: appendLoadavg,
 	Fields: []Field{
 		{"1, 5, 15 minutes", "cgroup.procs", "cgroup.procs",
-			"the container's running and uninterruptible threads, averaged with the kernel's formula; starts at 0 with the first read", "the container's own"},
+			"the container's running and uninterruptible threads, averaged with the kernel's formula; the first read assumes that those active now were so since the container's start", "the container's own"},
 		{"running/total", "cgroup.procs", "cgroup.procs", "the container's threads", "the container's own"},
-		{"last pid", "NSpid of /proc/PID/status", "NSpid of /proc/PID/status", "the highest process id in the container", "the container's own"},
+		{"last pid", "NSpid of /proc/PID/status", "NSpid of /proc/PID/status", "the reader's own process id, as the container numbers it: the newest it can know of", "the container's own"},
 	},
 }
 

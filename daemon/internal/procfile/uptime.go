@@ -7,7 +7,7 @@ var uptime = File{
 	Needs:  NeedUptime | NeedTimes,
 	Append: appendUptime,
 	Fields: []Field{
-		{"uptime", "start of the container's first process", "start of the container's first process", "seconds since then", "the container's own"},
+		{"uptime", "start of the container's first process", "start of the container's first process", "seconds since then; ps, which subtracts start times since the host's boot, gets elapsed times wrong", "the container's own"},
 		{"idle", "cpuacct.usage_all", "cpu.stat", "the idle columns of /proc/stat, summed, in seconds", "the container's own"},
 	},
 }

@@ -22,8 +22,13 @@ type CPUUsage struct {
 // CPUTable turns readings of a container's CPU time into per-CPU counters
 // like those of /proc/stat. The zero value is ready. Concurrent use is safe.
 type CPUTable struct {
+	// Store, if not nil, has the counters of an earlier process, and gets
+	// every change before it is shown.
+	Store *Store
+
 	mu         sync.Mutex
 	containers map[Key]*cpuCounters
+	words      []uint64 // scratch
 }
 
 // Observe enters a reading and appends the counters of its virtual CPUs to
@@ -40,11 +45,16 @@ func (t *CPUTable) Observe(key Key, u CPUUsage, dst []view.CPUTimes) []view.CPUT
 		if len(t.containers) >= maxContainers {
 			t.evictOldest()
 		}
-		c = &cpuCounters{}
+		c = &cpuCounters{record: recordHash("cpu", key)}
 		t.containers[key] = c
-		c.begin(u)
+		words, ok := t.Store.load(c.record, t.words[:0])
+		if !ok || !c.setRecord(words) {
+			c.begin(u)
+		}
 	}
 	c.advance(u)
+	t.words = c.appendRecord(t.words[:0])
+	t.Store.save(c.record, t.words)
 	return append(dst, c.cpus[:len(u.CPUs.Physical)]...)
 }
 
@@ -56,6 +66,7 @@ func (t *CPUTable) evictOldest() {
 			oldest, first = key, false
 		}
 	}
+	t.Store.drop(t.containers[oldest].record)
 	delete(t.containers, oldest)
 }
 
@@ -63,6 +74,7 @@ func (t *CPUTable) evictOldest() {
 // every second; what it does not use of that is idle. So 100 % busy means
 // "at my limit".
 type cpuCounters struct {
+	record               uint64 // in the Store
 	nowNsec              uint64
 	userNsec, systemNsec uint64
 	perCPU               []cgroup.CPUTimeOne
@@ -85,11 +97,19 @@ type cpuCounters struct {
 const maxDebtSec = 1
 
 // begin starts as if the container had been watched under its present limits
-// since it was made.
+// since it was made. It reckons by CPU: the sum over many CPUs and years may
+// not fit 64 bits of nanoseconds.
 func (c *cpuCounters) begin(u CPUUsage) {
-	c.nowNsec = u.NowNsec - min(u.UptimeNsec, u.NowNsec)
-	c.visible = len(u.CPUs.Physical)
-	c.cpus = make([]view.CPUTimes, c.visible)
+	n := len(u.CPUs.Physical)
+	c.nowNsec = u.NowNsec
+	c.visible = n
+	c.cpus = make([]view.CPUTimes, n)
+	c.userNsec, c.systemNsec = u.Time.UserNsec, u.Time.SystemNsec
+	c.spreadUse(u, c.userNsec, c.systemNsec)
+	capacityEach := view.MulDiv(u.UptimeNsec, u.CPUs.CapacityNsecPerSec, uint64(n)*nsecPerSec)
+	for i := range c.cpus {
+		c.cpus[i].IdleNsec = view.Sub(capacityEach, c.busy[i])
+	}
 }
 
 func (c *cpuCounters) advance(u CPUUsage) {
@@ -98,28 +118,30 @@ func (c *cpuCounters) advance(u CPUUsage) {
 	system := grown(&c.systemNsec, u.Time.SystemNsec)
 	elapsed := grown(&c.nowNsec, u.NowNsec)
 
-	capacity := min(mulDiv(elapsed, u.CPUs.CapacityNsecPerSec, nsecPerSec), math.MaxInt64/2)
-	c.aheadNsec += int64(capacity) - int64(user) - int64(system)
+	capacity := min(view.MulDiv(elapsed, u.CPUs.CapacityNsecPerSec, nsecPerSec), math.MaxInt64/4)
+	c.aheadNsec += int64(capacity) - int64(min(user, math.MaxInt64/4)) - int64(min(system, math.MaxInt64/4))
 	c.aheadNsec = max(c.aheadNsec, -maxDebtSec*int64(u.CPUs.CapacityNsecPerSec))
 	idle := uint64(max(c.aheadNsec, 0))
 	c.aheadNsec -= int64(idle)
 
-	c.busy = append(c.busy[:0], make([]uint64, c.visible)...)
 	c.spreadUse(u, user, system)
 	c.spreadIdle(idle, capacity/uint64(c.visible))
 }
 
 // resize shows n CPUs. `cpu` is the sum of the visible ones and must not
-// drop, so those that stay take over the counters of those that go.
+// drop, so those that stay take over the counters of those that go. One that
+// comes back must not drop either, and goes on from where it was. So the sum
+// jumps at each change of n, and a limit that goes up and down for ever would
+// wrap the counters: they stop at the top instead.
 func (c *cpuCounters) resize(n int) {
 	for len(c.cpus) < n {
 		c.cpus = append(c.cpus, view.CPUTimes{})
 	}
 	for gone := n; gone < c.visible; gone++ {
 		for i := range n {
-			c.cpus[i].UserNsec += share(c.cpus[gone].UserNsec, i, n)
-			c.cpus[i].SystemNsec += share(c.cpus[gone].SystemNsec, i, n)
-			c.cpus[i].IdleNsec += share(c.cpus[gone].IdleNsec, i, n)
+			add(&c.cpus[i].UserNsec, share(c.cpus[gone].UserNsec, i, n))
+			add(&c.cpus[i].SystemNsec, share(c.cpus[gone].SystemNsec, i, n))
+			add(&c.cpus[i].IdleNsec, share(c.cpus[gone].IdleNsec, i, n))
 		}
 	}
 	c.visible = n
@@ -131,6 +153,7 @@ func (c *cpuCounters) resize(n int) {
 // wander over more CPUs than are shown) all get the same.
 func (c *cpuCounters) spreadUse(u CPUUsage, user, system uint64) {
 	n := c.visible
+	c.busy = append(c.busy[:0], make([]uint64, n)...)
 	if u.CPUs.Whole && len(u.Time.PerCPU) > 0 {
 		for i, physical := range u.CPUs.Physical {
 			if physical >= len(u.Time.PerCPU) {
@@ -140,8 +163,8 @@ func (c *cpuCounters) spreadUse(u CPUUsage, user, system uint64) {
 			if physical < len(c.perCPU) {
 				last = c.perCPU[physical]
 			}
-			du := min(user, saturatingSub(now.UserNsec, last.UserNsec))
-			ds := min(system, saturatingSub(now.SystemNsec, last.SystemNsec))
+			du := min(user, view.Sub(now.UserNsec, last.UserNsec))
+			ds := min(system, view.Sub(now.SystemNsec, last.SystemNsec))
 			user, system = user-du, system-ds
 			c.cpus[i].UserNsec += du
 			c.cpus[i].SystemNsec += ds
@@ -162,13 +185,13 @@ func (c *cpuCounters) spreadIdle(idle, capacityEach uint64) {
 	n := c.visible
 	var room uint64
 	for i := range n {
-		room += saturatingSub(capacityEach, c.busy[i])
+		room += view.Sub(capacityEach, c.busy[i])
 	}
 	left := idle
 	for i := range n {
 		part := share(idle, i, n)
 		if room > 0 {
-			part = mulDiv(idle, saturatingSub(capacityEach, c.busy[i]), room)
+			part = view.MulDiv(idle, view.Sub(capacityEach, c.busy[i]), room)
 		}
 		part = min(part, left)
 		c.cpus[i].IdleNsec += part
@@ -180,7 +203,7 @@ func (c *cpuCounters) spreadIdle(idle, capacityEach uint64) {
 // grown returns how much *last rises to reach now, and 0 when now is lower:
 // concurrent readers may enter their readings out of order.
 func grown(last *uint64, now uint64) uint64 {
-	d := saturatingSub(now, *last)
+	d := view.Sub(now, *last)
 	*last += d
 	return d
 }
@@ -194,19 +217,11 @@ func share(total uint64, i, n int) uint64 {
 	return part
 }
 
-func saturatingSub(a, b uint64) uint64 {
-	if b > a {
-		return 0
+// add stops at the top.
+func add(counter *uint64, by uint64) {
+	sum, carry := bits.Add64(*counter, by, 0)
+	if carry != 0 {
+		sum = math.MaxUint64
 	}
-	return a - b
-}
-
-// mulDiv is a*b/c without overflow, saturating.
-func mulDiv(a, b, c uint64) uint64 {
-	hi, lo := bits.Mul64(a, b)
-	if hi >= c {
-		return ^uint64(0)
-	}
-	q, _ := bits.Div64(hi, lo, c)
-	return q
+	*counter = sum
 }

@@ -152,6 +152,45 @@ func TestLateReaderDoesNotTurnTheClockBack(t *testing.T) {
 	}
 }
 
+// TestInnerCgroupsCountApart: readers in two cgroups of one container, with
+// different limits, must not move each other's counters.
+func TestInnerCgroupsCountApart(t *testing.T) {
+	var table CPUTable
+	outer, inner := Key{Root: "/c"}, Key{Root: "/c", CPULeaf: "/c/inner"}
+	now := uint64(100 * nsecPerSec)
+	var last uint64
+	for range 20 {
+		u := CPUUsage{NowNsec: now, UptimeNsec: now, Time: &cgroup.CPUTime{}}
+		u.CPUs = cpus(2, 2)
+		got := sum(table.Observe(outer, u, nil)).IdleNsec
+		if last != 0 && got != last+2*nsecPerSec {
+			t.Fatalf("idle went from %d to %d in a second of 2 CPUs", last, got)
+		}
+		last = got
+		u.CPUs = cpus(1, 1)
+		table.Observe(inner, u, nil)
+		now += nsecPerSec
+	}
+}
+
+// TestLongLivesOfLargeMachines: a year of 512 CPUs is more nanoseconds than
+// a signed word holds.
+func TestLongLivesOfLargeMachines(t *testing.T) {
+	const year = 365 * 24 * 3600 * nsecPerSec
+	b := bench{now: 2 * year, user: 400 * year, cpus: cpus(512, 512)}
+	got := b.read(year)
+	if idle := got[511].IdleNsec; idle < year/5 || idle > year/4 {
+		t.Errorf("400 of 512 CPUs busy for a year: %d s idle each, want about 22 %% of %d", idle/nsecPerSec, uint64(year/nsecPerSec))
+	}
+	for n := range 40 { // limits that go up and down
+		b.cpus = cpus(1+n%2*511, 1)
+		before := sum(b.read(year)).UserNsec
+		if after := b.read(year)[0].UserNsec; n%2 == 0 && after < before {
+			t.Fatalf("cpu0 wrapped from %d to %d", before, after)
+		}
+	}
+}
+
 func TestCPUTableIsBounded(t *testing.T) {
 	var table CPUTable
 	u := CPUUsage{Time: &cgroup.CPUTime{}, CPUs: cpus(1, 1)}

@@ -25,16 +25,19 @@ const watchNsec = 15 * 60 * nsecPerSec
 // LoadTable keeps the load averages of the containers that asked for them.
 // The zero value is ready. Concurrent use is safe.
 type LoadTable struct {
+	// Store, if not nil, has the averages of an earlier process.
+	Store *Store
+
 	mu         sync.Mutex
 	containers map[Key]*loadState
 }
 
 type loadState struct {
+	record                uint64 // in the Store
 	averages              [3]float64
 	threads               Threads
 	readNsec, countedNsec uint64
-	// path lets the counter find the container again.
-	counter func() (Threads, error)
+	counter               func() (Threads, error)
 }
 
 // loadPeriodsSec are the three averages' time constants.
@@ -64,8 +67,8 @@ func (t *LoadTable) Peek(key Key) (load view.Load, ok bool) {
 }
 
 // Watch starts counting a container with the function count, which Due hands
-// back. Nothing is known of the past, so the averages start as if the threads
-// active now had been so since the container's start.
+// back. Where nothing is known of the past, the averages start as if the
+// threads active now had been so since the container's start.
 func (t *LoadTable) Watch(key Key, nowNsec, uptimeNsec uint64, first Threads, count func() (Threads, error)) view.Load {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -78,9 +81,13 @@ func (t *LoadTable) Watch(key Key, nowNsec, uptimeNsec uint64, first Threads, co
 	if len(t.containers) >= maxContainers {
 		t.evictOldest()
 	}
-	c := &loadState{readNsec: nowNsec, counter: count}
+	c := &loadState{record: recordHash("load", key), readNsec: nowNsec, counter: count}
+	if words, ok := t.Store.load(c.record, nil); ok && c.setRecord(words) {
+		uptimeNsec = view.Sub(nowNsec, c.countedNsec)
+	}
 	c.count(nowNsec, uptimeNsec, first)
 	t.containers[key] = c
+	t.Store.save(c.record, c.appendRecord(nil))
 	return c.load()
 }
 
@@ -91,11 +98,12 @@ func (t *LoadTable) Due(nowNsec uint64) map[Key]func() (Threads, error) {
 	defer t.mu.Unlock()
 	due := map[Key]func() (Threads, error){}
 	for key, c := range t.containers {
-		if saturatingSub(nowNsec, c.readNsec) > watchNsec {
+		if view.Sub(nowNsec, c.readNsec) > watchNsec {
+			t.Store.drop(c.record)
 			delete(t.containers, key)
 			continue
 		}
-		if saturatingSub(nowNsec, c.countedNsec) >= LoadPeriodNsec*9/10 { // timers are late, not early
+		if view.Sub(nowNsec, c.countedNsec) >= LoadPeriodNsec*9/10 { // timers are late, not early
 			due[key] = c.counter
 		}
 	}
@@ -108,6 +116,7 @@ func (t *LoadTable) Record(key Key, nowNsec uint64, threads Threads) {
 	defer t.mu.Unlock()
 	if c := t.containers[key]; c != nil && nowNsec > c.countedNsec {
 		c.count(nowNsec, nowNsec-c.countedNsec, threads)
+		t.Store.save(c.record, c.appendRecord(nil))
 	}
 }
 
@@ -115,7 +124,10 @@ func (t *LoadTable) Record(key Key, nowNsec uint64, threads Threads) {
 func (t *LoadTable) Forget(key Key) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.containers, key)
+	if c := t.containers[key]; c != nil {
+		t.Store.drop(c.record)
+		delete(t.containers, key)
+	}
 }
 
 // Watched is how many containers are being counted.
@@ -154,5 +166,6 @@ func (t *LoadTable) evictOldest() {
 			oldest, first = key, false
 		}
 	}
+	t.Store.drop(t.containers[oldest].record)
 	delete(t.containers, oldest)
 }

@@ -8,6 +8,10 @@ package sample
 type Key struct {
 	Root string
 	ID   uint64
+	// CPULeaf and CPUSetLeaf are the caller's own cgroups in the hierarchies
+	// that limit its CPUs. Inner cgroups of one container may have limits of
+	// their own, and then see other CPUs. Empty for load averages.
+	CPULeaf, CPUSetLeaf string
 }
 
 // maxContainers bounds each table; the longest unread entry goes first.

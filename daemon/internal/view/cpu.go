@@ -22,7 +22,7 @@ func NewCPUs(limit cgroup.CPULimit, cpuset, online []int, byQuota bool) CPUs {
 	}
 	c := CPUs{Physical: physical, Whole: true, CapacityNsecPerSec: uint64(len(physical)) * nsecPerSec}
 	if limit.QuotaUsec > 0 && limit.PeriodUsec > 0 {
-		quota := mulDiv(limit.QuotaUsec, nsecPerSec, limit.PeriodUsec)
+		quota := MulDiv(limit.QuotaUsec, nsecPerSec, limit.PeriodUsec)
 		if quota < c.CapacityNsecPerSec {
 			c.Whole = false
 			c.CapacityNsecPerSec = max(quota, 1)
@@ -54,8 +54,9 @@ func intersect(a, b []int) []int {
 	return both
 }
 
-// mulDiv is a*b/c without overflow, saturating.
-func mulDiv(a, b, c uint64) uint64 {
+// MulDiv is a*b/c without overflow on the way; too large a result is the
+// largest.
+func MulDiv(a, b, c uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	if hi >= c {
 		return ^uint64(0)

@@ -17,7 +17,7 @@ func NewMemory(m *cgroup.Memory, h HostMemory) Memory {
 	if m.LimitBytes < h.TotalBytes {
 		v.Limited = true
 		v.TotalBytes = max(m.LimitBytes, minTotalBytes)
-		v.FreeBytes = sub(v.TotalBytes, m.UsageBytes)
+		v.FreeBytes = Sub(v.TotalBytes, m.UsageBytes)
 		// What the kernel could take back without swapping. The machine
 		// itself may have less to give than the limit promises.
 		reclaimable := m.Stat.ActiveFileBytes + m.Stat.InactiveFileBytes + m.Stat.SlabReclaimableBytes
@@ -26,13 +26,14 @@ func NewMemory(m *cgroup.Memory, h HostMemory) Memory {
 	if m.SwapAccounted && m.SwapLimitBytes < h.SwapTotalBytes {
 		v.SwapLimited = true
 		v.SwapTotalBytes = m.SwapLimitBytes
-		v.SwapFreeBytes = sub(m.SwapLimitBytes, m.SwapUsageBytes)
+		v.SwapFreeBytes = Sub(m.SwapLimitBytes, m.SwapUsageBytes)
 	}
 	return v
 }
 
-// sub never wraps: usage is read after the limit, and may be above it.
-func sub(a, b uint64) uint64 {
+// Sub is a-b, or 0 where that would wrap: usage is read after the limit, and
+// may be above it.
+func Sub(a, b uint64) uint64 {
 	if b > a {
 		return 0
 	}

@@ -1,0 +1,131 @@
+package fusefs
+
+import (
+	"os"
+	"runtime/debug"
+	"syscall"
+	"testing"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/podview/podview/daemon/paths"
+)
+
+// readMany opens so many files that their texts are past a limit, and reads
+// as much of each as fits buf.
+func readMany(t *testing.T, f *FS, limitBytes int64, buf []byte) {
+	t.Helper()
+	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}}
+	for range limitBytes/10_000 + 500 {
+		in.Fh++
+		if _, s := f.Read(nil, in, buf); !s.Ok() {
+			t.Fatal(s)
+		}
+	}
+}
+
+func releaseAll(t *testing.T, f *FS) {
+	t.Helper()
+	for fh := range f.handles.open {
+		f.Release(nil, &fuse.ReleaseIn{Fh: fh})
+	}
+	if size, open := f.handles.size.Load(), len(f.handles.open); size != 0 || open != 0 {
+		t.Errorf("after every release: %d bytes, %d handles", size, open)
+	}
+}
+
+func TestSnapshotsAreBounded(t *testing.T) {
+	f := New(newFakeTree(), paths.All)
+	const slack = 20_000
+	readMany(t, f, maxSnapshotBytes, make([]byte, 16<<10))
+	if size := f.handles.size.Load(); size > maxSnapshotBytes+slack {
+		t.Errorf("%d bytes kept of texts that were read to the end", size)
+	}
+	// Somebody else, in the middle of a file, keeps his text.
+	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/uptime")}, Fh: 1 << 40}
+	first, second := make([]byte, 9_000), make([]byte, 9_000)
+	f.Read(nil, in, first)
+	in.Offset = 5
+	f.Read(nil, in, second)
+	if string(first[5:]) != string(second[:len(first)-5]) {
+		t.Errorf("a text changed between two reads: %.40q, %.40q", first[5:], second)
+	}
+	releaseAll(t, f)
+
+	readMany(t, f, hardLimitBytes, make([]byte, 100))
+	if size := f.handles.size.Load(); size > hardLimitBytes+slack {
+		t.Errorf("%d bytes kept of texts in the middle of a read", size)
+	}
+	releaseAll(t, f)
+}
+
+// TestTheEndStaysTheEnd: when a text is gone, its length is not.
+func TestTheEndStaysTheEnd(t *testing.T) {
+	f := New(newFakeTree(), paths.All)
+	f.handles.size.Store(maxSnapshotBytes + 1)
+	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}, Fh: 1}
+	result, _ := f.Read(nil, in, make([]byte, 16<<10))
+	length := result.Size()
+	if f.handles.open[1].text != nil {
+		t.Fatal("the text was kept")
+	}
+	for _, offset := range []int{length, length + 1} {
+		in.Offset = uint64(offset)
+		if result, s := f.Read(nil, in, make([]byte, 100)); !s.Ok() || result.Size() != 0 {
+			t.Errorf("at %d of %d bytes: %d more, %v", offset, length, result.Size(), s)
+		}
+	}
+}
+
+// TestMappingsShowNothing: the pages of a mapping are one for all containers.
+func TestMappingsShowNothing(t *testing.T) {
+	dir := mount(t, New(newFakeTree(), paths.All))
+	for _, name := range []string{"/proc/meminfo", paths.CPUDir + "/online"} {
+		file, err := os.Open(dir + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		memory, err := syscall.Mmap(int(file.Fd()), 0, 4096, syscall.PROT_READ, syscall.MAP_PRIVATE)
+		if err != nil {
+			continue // better still
+		}
+		if b, ok := peek(memory); ok {
+			t.Errorf("%s: a mapping shows %q", name, b)
+		}
+		if err := syscall.Munmap(memory); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// peek reads a byte of memory that may not be there (SIGBUS).
+func peek(memory []byte) (b byte, ok bool) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() { ok = recover() == nil }()
+	return memory[0], true
+}
+
+func TestKeptTextsOutliveTheProcess(t *testing.T) {
+	memory := make([]byte, KeptBytes)
+	first, second := New(newFakeTree(), paths.All), New(newFakeTree(), paths.All)
+	first.Kept, second.Kept = NewKept(memory), NewKept(memory)
+	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}, Fh: 77}
+	whole := make([]byte, 16<<10)
+	result, _ := first.Read(nil, in, whole)
+	whole = whole[:result.Size()]
+	second.tree.(*fakeTree).reads.Store(1_000_000) // longer texts
+	in.Offset = 5
+	rest := make([]byte, 16<<10)
+	if result, s := second.Read(nil, in, rest); !s.Ok() || string(rest[:result.Size()]) != string(whole[5:]) {
+		t.Errorf("the next process continues with %.40q", rest)
+	}
+	in.Offset = uint64(len(whole))
+	if result, s := second.Read(nil, in, rest); !s.Ok() || result.Size() != 0 {
+		t.Errorf("%d bytes past the end", result.Size())
+	}
+	memory[keptHeaderBytes+77%keptSlots*keptSlotBytes] ^= 1 // as if killed while writing
+	if _, _, ok := NewKept(memory).load(77, nil); ok {
+		t.Error("a damaged text was taken for good")
+	}
+}

@@ -1,0 +1,72 @@
+package fusefs
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"sync"
+)
+
+// Kept is the texts of the handles opened last, in memory that outlives the
+// process. A file is read in at least two parts, its text and its end; when
+// the process dies between them, the next one must not answer the second
+// part from another text, of another length perhaps.
+type Kept struct {
+	mu     sync.Mutex
+	memory []byte
+}
+
+const (
+	keptSlots = 256
+	// keptSlotBytes is a slot's header (handle, length, checksum) and text.
+	// Of a longer text only the length is kept.
+	keptSlotBytes   = 16 << 10
+	keptHeaderBytes = 8 + 4 + 4
+	// KeptBytes is the memory that NewKept needs.
+	KeptBytes = keptSlots * keptSlotBytes
+)
+
+// NewKept takes KeptBytes of memory, zeroed or as an earlier Kept left it.
+func NewKept(memory []byte) *Kept { return &Kept{memory: memory[:KeptBytes]} }
+
+func (k *Kept) slot(fh uint64) []byte {
+	at := int(fh%keptSlots) * keptSlotBytes
+	return k.memory[at : at+keptSlotBytes]
+}
+
+func (k *Kept) save(fh uint64, text []byte) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	slot := k.slot(fh)
+	binary.NativeEndian.PutUint64(slot, fh)
+	binary.NativeEndian.PutUint32(slot[8:], uint32(len(text)))
+	copy(slot[keptHeaderBytes:], text)
+	binary.NativeEndian.PutUint32(slot[12:], keptChecksum(slot))
+}
+
+// load appends the text that a handle was last answered from to dst, and
+// returns its length. Where only that is known, text is dst.
+func (k *Kept) load(fh uint64, dst []byte) (text []byte, length int, ok bool) {
+	if k == nil {
+		return dst, 0, false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	slot := k.slot(fh)
+	if binary.NativeEndian.Uint64(slot) != fh || binary.NativeEndian.Uint32(slot[12:]) != keptChecksum(slot) {
+		return dst, 0, false
+	}
+	length = int(binary.NativeEndian.Uint32(slot[8:]))
+	if length <= keptSlotBytes-keptHeaderBytes {
+		dst = append(dst, slot[keptHeaderBytes:keptHeaderBytes+length]...)
+	}
+	return dst, length, true
+}
+
+func keptChecksum(slot []byte) uint32 {
+	length := min(int(binary.NativeEndian.Uint32(slot[8:])), keptSlotBytes-keptHeaderBytes)
+	sum := crc32.ChecksumIEEE(slot[:12])
+	return crc32.Update(sum, crc32.IEEETable, slot[keptHeaderBytes:keptHeaderBytes+length])
+}

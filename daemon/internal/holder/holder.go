@@ -1,0 +1,144 @@
+// Package holder keeps a FUSE mount alive. The holder owns the device, and
+// does nothing but start the worker that serves it, and the next one when
+// that dies. Readers wait a moment; none sees an error.
+package holder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+	"k8s.io/klog/v2"
+
+	"github.com/podview/podview/daemon/internal/fusedev"
+	"github.com/podview/podview/daemon/internal/ledger"
+)
+
+// The descriptors that a worker finds.
+const (
+	DeviceFD = 3
+	LedgerFD = 4
+)
+
+// Holder keeps one mount.
+type Holder struct {
+	Device *os.File // with INIT answered
+	Ledger *ledger.Ledger
+	// Arguments start this program as a worker.
+	Arguments []string
+	// Host answers while no worker stays alive: with the host's own files,
+	// because a reader that waits is worse off.
+	Host fuse.RawFileSystem
+}
+
+const (
+	// healthy is how long a worker must live for its death to be an accident.
+	// One that answered a request is no part of a crash loop either.
+	healthy = 10 * time.Second
+	// loop is how many workers in a row have to die without an answer.
+	loop = 5
+	// firstPause and maxPause bound the back-off of a crash loop.
+	firstPause = 100 * time.Millisecond
+	maxPause   = 10 * time.Second
+	// stopTimeout is how long a worker may take to end with the mount.
+	stopTimeout = 3 * time.Second
+)
+
+// Run keeps a worker running until the connection ends (nil), or ctx does
+// (its error). Then no worker is left.
+func (h *Holder) Run(ctx context.Context) error {
+	// The worker is told to die with us by the death of the thread that
+	// started it (prctl(2), PR_SET_PDEATHSIG), and Go ends unlocked threads.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var pause time.Duration
+	died := 0 // in a row, without an answer
+	for ctx.Err() == nil {
+		started, answered := time.Now(), h.Ledger.Answered().Load()
+		err := h.work(ctx)
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		h.requeue()
+		if h.Ledger.Answered().Load() != answered || time.Since(started) > healthy {
+			pause, died = 0, 0
+		}
+		if died++; died < loop {
+			klog.ErrorS(err, "The worker died; starting another")
+			continue
+		}
+		pause = min(max(2*pause, firstPause), maxPause)
+		klog.ErrorS(err, "No worker stays alive; showing the host's files meanwhile", "pause", pause)
+		h.answerFromHost(ctx, pause)
+	}
+	return ctx.Err()
+}
+
+// work runs one worker to its end: nil when it found the connection ended.
+func (h *Holder) work(ctx context.Context) error {
+	cmd := exec.Command("/proc/self/exe", h.Arguments...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.ExtraFiles = []*os.File{DeviceFD - 3: h.Device, LedgerFD - 3: h.Ledger.File()}
+	// A group of its own: Ctrl-C is for the holder to act on.
+	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL, Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start a worker: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	_ = cmd.Process.Signal(unix.SIGTERM)
+	select {
+	case <-ended:
+	case <-time.After(stopTimeout):
+		_ = cmd.Process.Kill()
+		<-ended
+	}
+	return ctx.Err()
+}
+
+// requeue makes the kernel send again what the dead worker had taken. Kernels
+// that can't (before 6.9) leave it to the next worker, which finds the
+// requests in the ledger.
+func (h *Holder) requeue() {
+	switch err := fusedev.Resend(int(h.Device.Fd())); {
+	case err == nil:
+		fusedev.Forget(h.Ledger.Slots())
+	case !errors.Is(err, unix.EINVAL):
+		klog.ErrorS(err, "FUSE_NOTIFY_RESEND")
+	}
+}
+
+// answerFromHost serves for a while. It has one reader: with more, one could
+// be left waiting in read(2) when another took the request that woke both.
+func (h *Holder) answerFromHost(ctx context.Context, pause time.Duration) {
+	stop := make([]int, 2)
+	if err := unix.Pipe2(stop, unix.O_CLOEXEC); err != nil {
+		klog.ErrorS(err, "Can't answer from the host")
+		return
+	}
+	defer unix.Close(stop[0])
+	ctx, cancel := context.WithTimeout(ctx, pause)
+	defer cancel()
+	context.AfterFunc(ctx, func() { unix.Close(stop[1]) }) // a hang-up, for poll(2)
+	rest := fusedev.NewConn(int(h.Device.Fd()), h.Host, h.Ledger.Slots())
+	if err := rest.Adopt(h.Ledger.Init()); err != nil {
+		klog.ErrorS(err, "Can't answer from the host")
+		return
+	}
+	rest.AnswerPending()
+	conn := fusedev.NewConn(int(h.Device.Fd()), h.Host, h.Ledger.Slots()[:1])
+	if err := errors.Join(conn.Adopt(h.Ledger.Init()), conn.Serve(stop[0])); err != nil {
+		klog.ErrorS(err, "Answering from the host")
+	}
+}

@@ -1,0 +1,121 @@
+package sample
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func TestStoreOutlivesTheProcess(t *testing.T) {
+	memory := make([]byte, StoreBytes(2))
+	first := NewStore(memory, 2)
+	for i := range uint64(100) {
+		if !first.save(i+1, []uint64{i, i * i}) || !first.save(i+1, []uint64{i, i * i * i}) {
+			t.Fatal("no room")
+		}
+	}
+	first.drop(7)
+	second := NewStore(memory, 2)
+	for i := range uint64(100) {
+		words, ok := second.load(i+1, nil)
+		if want := []uint64{i, i * i * i}; i != 6 && (!ok || !slices.Equal(words, want)) || i == 6 && ok {
+			t.Errorf("record %d: %d, %t; want %d", i+1, words, ok, want)
+		}
+	}
+}
+
+// TestStoreSurvivesAKillAtAnyByte: of the newer record, any prefix may have
+// been written.
+func TestStoreSurvivesAKillAtAnyByte(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	before := make([]byte, StoreBytes(1))
+	s := NewStore(before, 1)
+	old, new := []uint64{1, 2, 3}, []uint64{4, 5, 6}
+	s.save(9, old)
+	after := slices.Clone(before)
+	NewStore(after, 1).save(9, new)
+	var changed []int
+	for i := range before {
+		if before[i] != after[i] {
+			changed = append(changed, i)
+		}
+	}
+	for range 1000 {
+		torn := slices.Clone(before)
+		for _, i := range changed { // stores may reach memory in any order
+			if rnd.IntN(2) == 0 {
+				torn[i] = after[i]
+			}
+		}
+		words, ok := NewStore(torn, 1).load(9, nil)
+		if !ok || !slices.Equal(words, old) && !slices.Equal(words, new) {
+			t.Fatalf("a torn write is read as %d, %t", words, ok)
+		}
+	}
+}
+
+func TestStoreIsBounded(t *testing.T) {
+	s := NewStore(make([]byte, StoreBytes(1)), 1)
+	for i := range uint64(storeSlots) {
+		if !s.save(i+1, []uint64{i}) {
+			t.Fatalf("no room for record %d", i)
+		}
+	}
+	if s.save(storeSlots+1, []uint64{1}) {
+		t.Error("one more than there are slots")
+	}
+	s.drop(1)
+	if !s.save(storeSlots+1, []uint64{1}) {
+		t.Error("a dropped slot was not used again")
+	}
+	if s.save(2, make([]uint64, 1000)) {
+		t.Error("a record longer than a slot")
+	}
+}
+
+// TestCountersGoOnInTheNextProcess: the counters that were shown are the
+// least that the next process shows, under whatever limits.
+func TestCountersGoOnInTheNextProcess(t *testing.T) {
+	memory := make([]byte, StoreBytes(4))
+	b := bench{now: 100 * nsecPerSec, cpus: cpus(4, 4)}
+	b.table.Store = NewStore(memory, 4)
+	b.read(10 * nsecPerSec)
+	b.now += 5 * nsecPerSec
+	b.user += 2 * nsecPerSec
+	b.cpus = cpus(1, 0.5) // the counters of three CPUs move to the first
+	before := b.read(15 * nsecPerSec)
+
+	b.table = CPUTable{Store: NewStore(memory, 4)}
+	b.now += nsecPerSec
+	after := b.read(16 * nsecPerSec)
+	if len(after) != 1 || after[0].IdleNsec != before[0].IdleNsec+nsecPerSec/2 || after[0].UserNsec != before[0].UserNsec {
+		t.Errorf("from %+v to %+v in an idle second of half a CPU", before, after)
+	}
+}
+
+func TestLoadGoesOnInTheNextProcess(t *testing.T) {
+	memory := make([]byte, StoreBytes(1))
+	var first LoadTable
+	first.Store = NewStore(memory, 1)
+	first.Watch(Key{}, 1, 3600*nsecPerSec, Threads{Running: 3}, count)
+	second := LoadTable{Store: NewStore(memory, 1)}
+	if got := averages(second.Watch(Key{}, 1+nsecPerSec, 3600*nsecPerSec, Threads{}, count)); got[0] < 2.9 || got[2] < 2.9 {
+		t.Errorf("averages of 3.00 became %v in a second", got)
+	}
+}
+
+func FuzzSetRecord(f *testing.F) {
+	f.Add(uint64(1), uint64(1), uint64(1), uint64(12))
+	f.Fuzz(func(_ *testing.T, visible, cpus, perCPU, length uint64) {
+		words := make([]uint64, length%64)
+		if len(words) >= cpuRecordFixed {
+			words[4], words[5], words[6] = visible, cpus, perCPU
+		}
+		var c cpuCounters
+		if c.setRecord(words) && len(c.cpus) < c.visible {
+			panic("fewer CPUs than are visible")
+		}
+		var l loadState
+		l.setRecord(words)
+	})
+}
