@@ -21,25 +21,35 @@ func faultKills() int {
 	return 60
 }
 
-// child returns the one child process of a process.
-func child(pid int) (int, error) {
+// atWork returns the oldest child of a process: the worker that serves, where
+// a younger one waits to take its place.
+func atWork(pid int) (int, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return 0, err
 	}
+	oldest, found := uint64(0), 0
 	for _, file := range stats {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			continue
 		}
 		_, rest, _ := strings.Cut(string(text), ") ")
-		var state string
-		var parent int
-		if _, err := fmt.Sscan(rest, &state, &parent); err == nil && parent == pid && state != "Z" {
-			return strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		const state, parent, start = 0, 1, 19
+		fields := strings.Fields(rest)
+		if len(fields) <= start || fields[parent] != strconv.Itoa(pid) || fields[state] == "Z" {
+			continue
+		}
+		started, err := strconv.ParseUint(fields[start], 10, 64)
+		if err == nil && (found == 0 || started < oldest) {
+			oldest = started
+			found, _ = strconv.Atoi(filepath.Base(filepath.Dir(file)))
 		}
 	}
-	return 0, fmt.Errorf("process %d has no child", pid)
+	if found == 0 {
+		return 0, fmt.Errorf("process %d has no child", pid)
+	}
+	return found, nil
 }
 
 // endure starts reading all files in a container; the function it returns
@@ -84,7 +94,7 @@ func TestWorkerIsKilled(t *testing.T) {
 	for range faultKills() {
 		small.read(t, "/proc/uptime") // some worker answers
 		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
-		worker, err := child(daemon.cmd.Process.Pid)
+		worker, err := atWork(daemon.cmd.Process.Pid)
 		if err != nil {
 			time.Sleep(time.Millisecond) // between two workers
 			continue
@@ -119,7 +129,7 @@ func TestWorkerCanNotStay(t *testing.T) {
 				return
 			default:
 			}
-			if worker, err := child(daemon.cmd.Process.Pid); err == nil && unix.Kill(worker, unix.SIGKILL) == nil {
+			if worker, err := atWork(daemon.cmd.Process.Pid); err == nil && unix.Kill(worker, unix.SIGKILL) == nil {
 				n++
 			}
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/pipeline"
-	"github.com/podview/podview/daemon/internal/sample"
 )
 
 // config is what the commands that read cgroups can be told.
@@ -40,15 +39,14 @@ func (c *config) validate() error {
 }
 
 // pipeline makes the reader of the configured host, and names its cgroups.
-// store may be nil, for counters that need not outlive the process.
-func (c *config) pipeline(m *metrics.Metrics, store *sample.Store) (p *pipeline.Pipeline, mode string, err error) {
+func (c *config) pipeline(m *metrics.Metrics) (p *pipeline.Pipeline, mode string, err error) {
 	hierarchies, mode, err := detect.Open(c.root, c.cgroup)
 	if err != nil {
 		return nil, "", err
 	}
 	p, err = pipeline.New(pipeline.Config{
 		Root: c.root, Hierarchies: hierarchies, ByQuota: c.cpuView == "quota",
-		NowNsec: boottime, Metrics: m, Store: store,
+		NowNsec: boottime, Metrics: m,
 	})
 	return p, mode, err
 }

@@ -80,7 +80,7 @@ func serveUntilSignal(c *serveConfig, args []string) error {
 	if err := preflight(c.mount); err != nil {
 		return err
 	}
-	hostOnly, mode, err := c.pipeline(metrics.New(), nil)
+	hostOnly, mode, err := c.pipeline(metrics.New())
 	if err != nil {
 		return err
 	}

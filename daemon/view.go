@@ -39,7 +39,7 @@ func viewCommand(args []string) int {
 	}
 	// A fallback to the host's bytes must be seen here, not in a log.
 	klog.SetOutput(os.Stderr)
-	p, mode, err := c.pipeline(metrics.New(), nil)
+	p, mode, err := c.pipeline(metrics.New())
 	if err != nil {
 		return fail("view", err)
 	}

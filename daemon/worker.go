@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -33,7 +35,9 @@ func worker(args []string) int {
 	return 0
 }
 
-// work answers until the connection ends or the holder says so.
+// work answers until the connection ends or the holder says so. Everything
+// that takes time comes before the gate; what depends on how the worker
+// before this one ended comes after it.
 func work(c *serveConfig) error {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
@@ -42,17 +46,21 @@ func work(c *serveConfig) error {
 		return err
 	}
 	counters := metrics.New()
-	p, _, err := c.pipeline(counters, shared.Store())
+	p, _, err := c.pipeline(counters)
 	if err != nil {
 		return err
 	}
 	files := fusefs.New(p, present(c.root))
-	files.Kept = shared.Kept()
 	conn := fusedev.NewConn(holder.DeviceFD, files, shared.Slots())
 	conn.Answered = shared.Answered()
 	if err := conn.Adopt(shared.Init()); err != nil {
 		return err
 	}
+	if err := waitAtGate(); err != nil {
+		return err
+	}
+	p.Resume(shared.Store())
+	files.Kept = shared.Kept()
 	if err := serveMetrics(c.metricsAddress, counters); err != nil {
 		klog.ErrorS(err, "No metrics") // not worth a worker's life
 	}
@@ -66,6 +74,16 @@ func work(c *serveConfig) error {
 	case <-ctx.Done():
 		return nil
 	}
+}
+
+// waitAtGate returns when the worker before this one has ended.
+func waitAtGate() error {
+	gate := os.NewFile(holder.GateFD, "gate")
+	defer gate.Close()
+	if _, err := io.ReadFull(gate, make([]byte, 1)); err != nil {
+		return fmt.Errorf("not let in: %w", err)
+	}
+	return nil
 }
 
 func serveMetrics(address string, m *metrics.Metrics) error {

@@ -6,9 +6,7 @@ package holder
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"time"
 
@@ -20,18 +18,13 @@ import (
 	"github.com/podview/podview/daemon/internal/ledger"
 )
 
-// The descriptors that a worker finds.
-const (
-	DeviceFD = 3
-	LedgerFD = 4
-)
-
 // Holder keeps one mount.
 type Holder struct {
 	Device *os.File // with INIT answered
 	Ledger *ledger.Ledger
 	// Arguments start this program as a worker.
 	Arguments []string
+	standby   *worker // started, and waiting to be let in
 	// Host answers while no worker stays alive: with the host's own files,
 	// because a reader that waits is worse off.
 	Host fuse.RawFileSystem
@@ -46,8 +39,6 @@ const (
 	// firstPause and maxPause bound the back-off of a crash loop.
 	firstPause = 100 * time.Millisecond
 	maxPause   = 10 * time.Second
-	// stopTimeout is how long a worker may take to end with the mount.
-	stopTimeout = 3 * time.Second
 )
 
 // Run keeps a worker running until the connection ends (nil), or ctx does
@@ -57,6 +48,7 @@ func (h *Holder) Run(ctx context.Context) error {
 	// started it (prctl(2), PR_SET_PDEATHSIG), and Go ends unlocked threads.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	defer h.dismiss()
 	var pause time.Duration
 	died := 0 // in a row, without an answer
 	for ctx.Err() == nil {
@@ -82,29 +74,20 @@ func (h *Holder) Run(ctx context.Context) error {
 
 // work runs one worker to its end: nil when it found the connection ended.
 func (h *Holder) work(ctx context.Context) error {
-	cmd := exec.Command("/proc/self/exe", h.Arguments...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.ExtraFiles = []*os.File{DeviceFD - 3: h.Device, LedgerFD - 3: h.Ledger.File()}
-	// A group of its own: Ctrl-C is for the holder to act on.
-	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL, Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start a worker: %w", err)
+	w, err := h.take()
+	if err != nil {
+		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	if h.standby, err = h.start(); err != nil {
+		klog.ErrorS(err, "No worker on standby")
+	}
 	select {
-	case err := <-ended:
+	case err := <-w.ended:
 		return err
 	case <-ctx.Done():
+		w.stop()
+		return ctx.Err()
 	}
-	_ = cmd.Process.Signal(unix.SIGTERM)
-	select {
-	case <-ended:
-	case <-time.After(stopTimeout):
-		_ = cmd.Process.Kill()
-		<-ended
-	}
-	return ctx.Err()
 }
 
 // requeue makes the kernel send again what the dead worker had taken. Kernels

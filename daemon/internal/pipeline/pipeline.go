@@ -23,8 +23,6 @@ type Config struct {
 	// NowNsec is CLOCK_BOOTTIME, which process start times are in.
 	NowNsec func() uint64
 	Metrics *metrics.Metrics
-	// Store, if not nil, keeps counters and load averages for the next process.
-	Store *sample.Store
 	// HostOnly shows everybody the host.
 	HostOnly bool
 }
@@ -46,10 +44,12 @@ func New(c Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("own pid namespace: %w", err)
 	}
-	p := &Pipeline{Config: c, callers: callers, files: newFiles(c.Metrics)}
-	p.times.Store, p.loads.Store = c.Store, c.Store
-	return p, nil
+	return &Pipeline{Config: c, callers: callers, files: newFiles(c.Metrics)}, nil
 }
+
+// Resume goes on with the counters and load averages of an earlier process,
+// and keeps them for the next one. It must come before the first Read.
+func (p *Pipeline) Resume(store *sample.Store) { p.times.Store, p.loads.Store = store, store }
 
 // Read appends to dst what the thread tid finds in the file at path, which is
 // absolute as in the container. tid is 0 for a caller that podview's pid
