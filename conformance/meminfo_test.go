@@ -111,7 +111,9 @@ func TestMemoryUsed(t *testing.T) {
 	if rise := after.usedMiB() - before.usedMiB(); rise < mib-2 || rise > mib+2 {
 		t.Errorf("used rose by %.1f MiB when %d were touched", rise, mib)
 	}
-	if rise := float64(after.kB["AnonPages"]-before.kB["AnonPages"]) / 1024; rise < mib-2 || rise > mib+2 {
+	// memory.stat lags behind the usage: the kernel adds it up in batches, per
+	// CPU (mm/memcontrol.c, MEMCG_CHARGE_BATCH).
+	if rise := float64(after.kB["AnonPages"]-before.kB["AnonPages"]) / 1024; rise < mib-4 || rise > mib+4 {
 		t.Errorf("AnonPages rose by %.1f MiB when %d were touched", rise, mib)
 	}
 	if fall := float64(before.kB["MemAvailable"]-after.kB["MemAvailable"]) / 1024; fall < mib-2 || fall > mib+2 {

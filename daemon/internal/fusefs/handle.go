@@ -136,20 +136,26 @@ func (t *handleTable) trim(s *snapshot, ended bool) {
 // process perhaps, or a new one cut to its length where only that is known.
 func (f *FS) fill(s *snapshot, path string, in *fuse.ReadIn) (err error) {
 	length, known := s.length, s.length > 0
-	if in.Offset > 0 && !known {
-		if s.text, length, known = f.Kept.load(in.Fh, s.text[:0]); known && len(s.text) == length {
-			s.length = length
-			return nil
-		}
+	switch {
+	case in.Offset == 0:
+		// A request that comes twice, because its worker died, may have been
+		// answered: then the reader has the first text.
+		s.text, length, known = f.Kept.load(in.Fh, in.Unique, s.text[:0])
+	case !known:
+		s.text, length, known = f.Kept.load(in.Fh, anyRequest, s.text[:0])
+	}
+	if known && len(s.text) == length {
+		s.length = length
+		return nil
 	}
 	if s.text, err = f.tree.Read(s.text[:0], int(in.Pid), path); err != nil {
 		return err
 	}
-	if in.Offset > 0 && known {
+	if known {
 		s.text = s.text[:min(length, len(s.text))]
 	}
 	s.length = len(s.text)
-	f.Kept.save(in.Fh, s.text)
+	f.Kept.save(in.Fh, in.Unique, s.text)
 	return nil
 }
 

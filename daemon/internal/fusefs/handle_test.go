@@ -110,7 +110,7 @@ func TestKeptTextsOutliveTheProcess(t *testing.T) {
 	memory := make([]byte, KeptBytes)
 	first, second := New(newFakeTree(), paths.All), New(newFakeTree(), paths.All)
 	first.Kept, second.Kept = NewKept(memory), NewKept(memory)
-	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}, Fh: 77}
+	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat"), Unique: 6}, Fh: 77}
 	whole := make([]byte, 16<<10)
 	result, _ := first.Read(nil, in, whole)
 	whole = whole[:result.Size()]
@@ -124,8 +124,16 @@ func TestKeptTextsOutliveTheProcess(t *testing.T) {
 	if result, s := second.Read(nil, in, rest); !s.Ok() || result.Size() != 0 {
 		t.Errorf("%d bytes past the end", result.Size())
 	}
+	in.Offset, in.Unique = 0, 6|1<<63 // sent again: the reader may have its answer
+	if result, s := second.Read(nil, in, rest); !s.Ok() || string(rest[:result.Size()]) != string(whole) {
+		t.Errorf("a request that comes twice is answered with %.40q", rest)
+	}
+	in.Unique = 8
+	if second.Read(nil, in, rest); string(rest[:len(whole)]) == string(whole) {
+		t.Error("a new request is answered with an old text")
+	}
 	memory[keptHeaderBytes+77%keptSlots*keptSlotBytes] ^= 1 // as if killed while writing
-	if _, _, ok := NewKept(memory).load(77, nil); ok {
+	if _, _, ok := NewKept(memory).load(77, anyRequest, nil); ok {
 		t.Error("a damaged text was taken for good")
 	}
 }

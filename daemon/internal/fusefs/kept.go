@@ -17,10 +17,10 @@ type Kept struct {
 
 const (
 	keptSlots = 256
-	// keptSlotBytes is a slot's header (handle, length, checksum) and text.
-	// Of a longer text only the length is kept.
+	// keptSlotBytes is a slot's header (handle, request, length, checksum) and
+	// text. Of a longer text only the length is kept.
 	keptSlotBytes   = 16 << 10
-	keptHeaderBytes = 8 + 4 + 4
+	keptHeaderBytes = 8 + 8 + 4 + 4
 	// KeptBytes is the memory that NewKept needs.
 	KeptBytes = keptSlots * keptSlotBytes
 )
@@ -33,7 +33,8 @@ func (k *Kept) slot(fh uint64) []byte {
 	return k.memory[at : at+keptSlotBytes]
 }
 
-func (k *Kept) save(fh uint64, text []byte) {
+// save keeps the text that the request unique of a handle is answered from.
+func (k *Kept) save(fh, unique uint64, text []byte) {
 	if k == nil {
 		return
 	}
@@ -41,24 +42,35 @@ func (k *Kept) save(fh uint64, text []byte) {
 	defer k.mu.Unlock()
 	slot := k.slot(fh)
 	binary.NativeEndian.PutUint64(slot, fh)
-	binary.NativeEndian.PutUint32(slot[8:], uint32(len(text)))
+	binary.NativeEndian.PutUint64(slot[8:], requestOf(unique))
+	binary.NativeEndian.PutUint32(slot[16:], uint32(len(text)))
 	copy(slot[keptHeaderBytes:], text)
-	binary.NativeEndian.PutUint32(slot[12:], keptChecksum(slot))
+	binary.NativeEndian.PutUint32(slot[20:], keptChecksum(slot))
 }
 
+// requestOf drops the bit by which the kernel marks a request that it sends
+// again (FUSE_UNIQUE_RESEND).
+func requestOf(unique uint64) uint64 { return unique &^ (1 << 63) }
+
+// anyRequest is no request's number.
+const anyRequest = 0
+
 // load appends the text that a handle was last answered from to dst, and
-// returns its length. Where only that is known, text is dst.
-func (k *Kept) load(fh uint64, dst []byte) (text []byte, length int, ok bool) {
+// returns its length; only if it was in answer to unique, unless that is
+// anyRequest. Where only the length is known, text is dst.
+func (k *Kept) load(fh, unique uint64, dst []byte) (text []byte, length int, ok bool) {
 	if k == nil {
 		return dst, 0, false
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	slot := k.slot(fh)
-	if binary.NativeEndian.Uint64(slot) != fh || binary.NativeEndian.Uint32(slot[12:]) != keptChecksum(slot) {
+	if binary.NativeEndian.Uint64(slot) != fh ||
+		unique != anyRequest && binary.NativeEndian.Uint64(slot[8:]) != requestOf(unique) ||
+		binary.NativeEndian.Uint32(slot[20:]) != keptChecksum(slot) {
 		return dst, 0, false
 	}
-	length = int(binary.NativeEndian.Uint32(slot[8:]))
+	length = int(binary.NativeEndian.Uint32(slot[16:]))
 	if length <= keptSlotBytes-keptHeaderBytes {
 		dst = append(dst, slot[keptHeaderBytes:keptHeaderBytes+length]...)
 	}
@@ -66,7 +78,7 @@ func (k *Kept) load(fh uint64, dst []byte) (text []byte, length int, ok bool) {
 }
 
 func keptChecksum(slot []byte) uint32 {
-	length := min(int(binary.NativeEndian.Uint32(slot[8:])), keptSlotBytes-keptHeaderBytes)
-	sum := crc32.ChecksumIEEE(slot[:12])
+	length := min(int(binary.NativeEndian.Uint32(slot[16:])), keptSlotBytes-keptHeaderBytes)
+	sum := crc32.ChecksumIEEE(slot[:20])
 	return crc32.Update(sum, crc32.IEEETable, slot[keptHeaderBytes:keptHeaderBytes+length])
 }
