@@ -1,0 +1,69 @@
+package ledger
+
+import (
+	"bytes"
+	"os"
+	"testing"
+)
+
+func TestTwoProcessesShareOne(t *testing.T) {
+	first, err := New(2, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	init := []byte("an INIT request")
+	if err := first.SetInit(init); err != nil {
+		t.Fatal(err)
+	}
+	copy(first.Slots()[1], "a request")
+	first.Answered().Add(3)
+
+	second, err := Open(first.File())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := second.Init(); !bytes.Equal(got, init) {
+		t.Errorf("INIT is %q", got)
+	}
+	slots := second.Slots()
+	if len(slots) != 2 || !bytes.HasPrefix(slots[1], []byte("a request")) || slots[0][0] != 0 {
+		t.Errorf("%d slots, the second begins with %.9q", len(slots), slots[1])
+	}
+	if n := second.Answered().Load(); n != 3 {
+		t.Errorf("%d answers, want 3", n)
+	}
+	second.Store() // takes its memory; a wrong layout would be out of range
+	second.Kept()
+	if err := first.SetInit(make([]byte, headerBytes)); err == nil {
+		t.Error("an INIT that has no room was kept")
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for name, text := range map[string][]byte{
+		"nothing":         nil,
+		"zeroes":          make([]byte, 2*headerBytes),
+		"another version": append([]byte("podview2"), make([]byte, headerBytes)...),
+	} {
+		file, err := os.CreateTemp(t.TempDir(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.Write(text); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(file); err == nil {
+			t.Errorf("%s was taken for a ledger", name)
+		}
+	}
+}
+
+func TestLedgerCannotShrink(t *testing.T) {
+	l, err := New(1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.File().Truncate(1); err == nil {
+		t.Error("a process that shrinks the ledger would kill the others by SIGBUS")
+	}
+}
