@@ -144,7 +144,8 @@ func viewDir(t testing.TB) string {
 func (s *shared) stop() error {
 	err := s.server.stop()
 	if s.tmp != "" {
-		err = errors.Join(err, os.Remove(filepath.Join(s.tmp, "view")), os.Remove(s.tmp))
+		// Under the view that is unmounted now lie its fail-open links.
+		err = errors.Join(err, os.RemoveAll(filepath.Join(s.tmp, "view")), os.Remove(s.tmp))
 	}
 	return err
 }

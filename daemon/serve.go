@@ -23,12 +23,16 @@ import (
 	"github.com/podview/podview/daemon/paths"
 )
 
+// defaultMount is where the policies' volumes look for the view.
+const defaultMount = "/var/lib/podview/view"
+
 // serveConfig is the flags of serve, which are the worker's too.
 type serveConfig struct {
 	config
 	mount          string
 	readers        int
 	leave          bool
+	failOpen       bool
 	metricsAddress string
 }
 
@@ -37,7 +41,8 @@ type serveConfig struct {
 func parseServe(args []string) (c serveConfig, code int, ok bool) {
 	flags := flag.NewFlagSet("podview serve", flag.ContinueOnError)
 	c.register(flags)
-	flags.StringVar(&c.mount, "mount", "/var/lib/podview/view", "where to mount the view; its parent directory must exist")
+	flags.StringVar(&c.mount, "mount", defaultMount, "where to mount the view; its parent directory must exist")
+	flags.BoolVar(&c.failOpen, "fail-open", true, "leave links to the host's files under the mount, so that pods start (and see the host) while no podview runs")
 	flags.IntVar(&c.readers, "readers", 2, "threads that answer requests")
 	flags.BoolVar(&c.leave, "leave-mounted", false, "do not unmount on SIGTERM: containers keep their files for a successor to serve")
 	flags.StringVar(&c.metricsAddress, "metrics-address", "", "serve Prometheus metrics on HOST:PORT; empty for none")
@@ -77,7 +82,8 @@ func serve(args []string) int {
 // serveUntilSignal is the holder's life: mount, keep a worker running,
 // unmount.
 func serveUntilSignal(c *serveConfig, args []string) error {
-	if err := preflight(c.mount); err != nil {
+	cleared, err := preflight(c.mount)
+	if err != nil {
 		return err
 	}
 	hostOnly, mode, err := c.pipeline(metrics.New())
@@ -97,7 +103,12 @@ func serveUntilSignal(c *serveConfig, args []string) error {
 	signal.Ignore(unix.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	hostFS := fusefs.New(hostOnly, present(c.root))
+	emulated := present(c.root)
+	linked := c.failOpen && makeLinks(c.mount, emulated)
+	if cleared || linked { // a worker sees to it, when it serves
+		shared.Orphans().Store(1)
+	}
+	hostFS := fusefs.New(hostOnly, emulated)
 	hostFS.Kept = shared.Kept()
 	device, err := mountAndAnswer(c.mount, hostFS, shared)
 	if err != nil {
@@ -136,27 +147,28 @@ func mountAndAnswer(mount string, hostFS *fusefs.FS, shared *ledger.Ledger) (*os
 	return os.NewFile(uintptr(fd), "/dev/fuse"), nil
 }
 
-// preflight says in one line why this process can't serve on mount.
-func preflight(mount string) error {
+// preflight says in one line why this process can't serve on mount. cleared
+// is true when a killed daemon's mount was in the way, and is gone.
+func preflight(mount string) (cleared bool, err error) {
 	if os.Geteuid() != 0 {
-		return fmt.Errorf("must run as root: it mounts, and reads every container's cgroup (running as uid %d)", os.Geteuid())
+		return false, fmt.Errorf("must run as root: it mounts, and reads every container's cgroup (running as uid %d)", os.Geteuid())
 	}
 	if _, err := os.Stat("/dev/fuse"); err != nil {
-		return fmt.Errorf("no FUSE device: %w (load the module fuse, or give the container /dev/fuse)", err)
+		return false, fmt.Errorf("no FUSE device: %w (load the module fuse, or give the container /dev/fuse)", err)
 	}
-	if err := fusedev.Clear(mount); err != nil {
-		return fmt.Errorf("--mount=%s: %w", mount, err)
+	if cleared, err = fusedev.Clear(mount); err != nil {
+		return cleared, fmt.Errorf("--mount=%s: %w", mount, err)
 	}
 	// Only the last part is made: a parent that is not there is a typo, or a
 	// volume that was not mounted.
 	if err := os.Mkdir(mount, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("--mount: %w", err)
+		return cleared, fmt.Errorf("--mount: %w", err)
 	}
 	// A symbolic link could lead to a mount that Clear did not see.
 	if st, err := os.Lstat(mount); err != nil || !st.IsDir() {
-		return fmt.Errorf("--mount=%s is not a directory", mount)
+		return cleared, fmt.Errorf("--mount=%s is not a directory", mount)
 	}
-	return nil
+	return cleared, nil
 }
 
 // present is the emulated paths that this host's kernel has.

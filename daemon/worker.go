@@ -65,6 +65,12 @@ func work(c *serveConfig) error {
 		klog.ErrorS(err, "No metrics") // not worth a worker's life
 	}
 	go p.Run(ctx)
+	if orphans := shared.Orphans(); orphans.Load() != 0 {
+		go func() {
+			reattachAll(ctx, c.mount, c.root.Proc, counters)
+			orphans.Store(0)
+		}()
+	}
 	ended := make(chan error, 1)
 	const never = -1
 	go func() { ended <- conn.Serve(never) }()

@@ -55,7 +55,7 @@ func (d *daemon) start(signals <-chan os.Signal) error {
 		return err
 	}
 	defer log.Close() // the daemon has its own copy
-	cmd := exec.Command("/proc/self/exe", "serve", "--mount", d.view)
+	cmd := exec.Command("/proc/self/exe", "serve", "--mount", d.view, "--fail-open=false")
 	cmd.Stdout, cmd.Stderr = log, log
 	// In a process group of its own, so that Ctrl-C goes to the command and
 	// leaves it its view.

@@ -32,6 +32,9 @@ var onlyIn = map[string][]string{
 	module + "internal/fusefs":        {"", "internal/ledger"},
 	module + "internal/fusedev":       {"", "internal/holder", "internal/ledger"},
 	module + "internal/pipeline":      {""},
+	module + "internal/reattach":      {""},
+	module + "internal/failopen":      {""},
+	module + "internal/mountinfo":     {"internal/fusedev", "internal/reattach"},
 	"github.com/prometheus":           {"", "internal/metrics", "internal/pipeline"},
 }
 

@@ -33,10 +33,11 @@ const (
 	// written down nowhere.
 	slotBytes = fusedev.SlotBytes
 	// headerBytes: magic, number of slots, number of CPUs, INIT's length, the
-	// count of answers, then INIT.
+	// count of answers, whether there are orphans, then INIT.
 	headerBytes        = 4096
 	initAt             = 64
 	answeredAt         = 32
+	orphansAt          = 40
 	magic       uint64 = 0x706f64766965_0001 // "podvie", and the layout's version
 )
 
@@ -131,5 +132,13 @@ func (l *Ledger) Init() []byte {
 // Answered is a counter that workers raise with each answer; the holder tells
 // by it whether a worker came to work at all.
 func (l *Ledger) Answered() *atomic.Uint64 {
-	return (*atomic.Uint64)(unsafe.Pointer(&l.memory[answeredAt])) // aligned: mmap, and answeredAt is
+	return l.word(answeredAt)
+}
+
+// Orphans is not 0 while running containers may have mounts of a daemon that
+// is gone, or the host's own, and nobody has looked after them yet.
+func (l *Ledger) Orphans() *atomic.Uint64 { return l.word(orphansAt) }
+
+func (l *Ledger) word(at int) *atomic.Uint64 {
+	return (*atomic.Uint64)(unsafe.Pointer(&l.memory[at])) // aligned: mmap's is, and at
 }

@@ -7,9 +7,10 @@ import (
 
 // Metrics is one daemon's counters.
 type Metrics struct {
-	registry  *prometheus.Registry
-	reads     *prometheus.CounterVec
-	fallbacks *prometheus.CounterVec
+	registry   *prometheus.Registry
+	reads      *prometheus.CounterVec
+	fallbacks  *prometheus.CounterVec
+	reattached *prometheus.CounterVec
 }
 
 // New makes a fresh set, in a registry of its own.
@@ -24,8 +25,12 @@ func New() *Metrics {
 			Name: "podview_fallbacks_total",
 			Help: "Reads answered with the host's own bytes because a stage failed.",
 		}, []string{"file", "stage"}),
+		reattached: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "podview_reattached_total",
+			Help: "Mounts in running containers that were dead or the host's own, by what came of it: replaced or failed.",
+		}, []string{"result"}),
 	}
-	m.registry.MustRegister(m.reads, m.fallbacks)
+	m.registry.MustRegister(m.reads, m.fallbacks, m.reattached)
 	return m
 }
 
@@ -37,3 +42,9 @@ func (m *Metrics) Read(file string) prometheus.Counter { return m.reads.WithLabe
 
 // Fallback counts one read that showed the host.
 func (m *Metrics) Fallback(file, stage string) { m.fallbacks.WithLabelValues(file, stage).Inc() }
+
+// Reattached counts one container's mounts.
+func (m *Metrics) Reattached(replaced, failed int) {
+	m.reattached.WithLabelValues("replaced").Add(float64(replaced))
+	m.reattached.WithLabelValues("failed").Add(float64(failed))
+}

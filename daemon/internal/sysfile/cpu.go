@@ -17,6 +17,8 @@ func resolveCPU(path, rest string, m *Machine) Node {
 	switch {
 	case m == nil:
 		return node
+	case isCPU && isMasked(inner):
+		return Node{}
 	case isCPU && m.CPUs.All: // offline ones too
 		return resolveOneCPU(node, n, inner, m)
 	case isCPU && n < len(m.CPUs.Physical):
@@ -79,12 +81,21 @@ var oneCPUFiles = map[string]appendFunc{
 	"affected_cpus": appendRenumberedWords, "related_cpus": appendRenumberedWords, "freqdomain_cpus": appendRenumberedWords,
 }
 
+// isMasked matches what container runtimes hide by a mount of their own,
+// because it tells of other tenants' load. Such a mount does not last on a
+// name that the kernel must ask for each time, so the name is left out.
+func isMasked(inner string) bool {
+	first, _, _ := strings.Cut(inner, "/")
+	return first == "thermal_throttle"
+}
+
 func listCPU(rest string, hostNames []string, m *Machine) []string {
 	var names []string
 	for _, name := range hostNames {
 		_, isCPU := numbered(name, "cpu")
 		n, isNode := numbered(name, "node")
 		switch {
+		case isMasked(name) && rest != "":
 		case rest == "" && isCPU && !m.CPUs.All:
 		case rest == "cpufreq" && strings.HasPrefix(name, "policy") && !m.CPUs.All:
 		case isNode && n != 0 && m.OneNode:

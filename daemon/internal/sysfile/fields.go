@@ -19,6 +19,7 @@ var CPUFields = []procfile.Field{
 	{Name: "cpuN/topology/core_cpus, core_cpus_list, core_siblings, core_siblings_list, thread_siblings, thread_siblings_list, package_cpus, package_cpus_list, die_cpus, die_cpus_list, cluster_cpus, cluster_cpus_list, book_siblings, book_siblings_list, drawer_siblings, drawer_siblings_list", V1: cpusV1, V2: cpusV2, Formula: "those of the host's that are among the N, by their new numbers", NoLimit: hosts},
 	{Name: "cpuN/cache/indexN/shared_cpu_map, shared_cpu_list", V1: cpusV1, V2: cpusV2, Formula: "likewise", NoLimit: hosts},
 	{Name: "cpuN/cpufreq/affected_cpus, related_cpus, freqdomain_cpus", V1: cpusV1, V2: cpusV2, Formula: "likewise; cpufreq is a directory here, and cpu/cpufreq has no policies", NoLimit: hosts},
+	{Name: "cpuN/thermal_throttle", Formula: "left out, as container runtimes hide it", NoLimit: "left out"},
 	{Name: "cpuN/nodeM", Formula: "node0, where there is one node", NoLimit: hosts},
 	{Name: "everything else", Formula: "the host's, of the physical CPU where it is below cpuN; nothing can be written", NoLimit: hosts},
 }

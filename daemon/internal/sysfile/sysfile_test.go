@@ -37,6 +37,8 @@ func TestResolve(t *testing.T) {
 		cpu + "/cpu1/cpufreq":                {Kind: Host, Host: cpu + "/cpu5/cpufreq"},
 		cpu + "/cpu1/node0":                  {Kind: Link, Target: "../../node/node0"},
 		cpu + "/cpu1/node1":                  {},
+		cpu + "/cpu0/thermal_throttle":       {},
+		cpu + "/cpu0/thermal_throttle/x":     {},
 		cpu + "/cpufreq/policy5":             {},
 		cpu + "/cpufreq/boost":               {Kind: Host, Host: cpu + "/cpufreq/boost"},
 		node + "/node1":                      {},
@@ -119,7 +121,7 @@ func TestList(t *testing.T) {
 	if got := List(cpu, host, allCPUs); !slices.Equal(got, host) {
 		t.Errorf("cpu with all CPUs: %q", got)
 	}
-	if got, want := List(cpu+"/cpu1", strings.Fields("cache node1 topology"), twoOfEight), strings.Fields("cache node0 topology"); !slices.Equal(got, want) {
+	if got, want := List(cpu+"/cpu1", strings.Fields("cache node1 thermal_throttle topology"), twoOfEight), strings.Fields("cache node0 topology"); !slices.Equal(got, want) {
 		t.Errorf("cpu1: %q, want %q", got, want)
 	}
 	if got, want := List(cpu+"/cpufreq", strings.Fields("boost policy0 policy5"), twoOfEight), []string{"boost"}; !slices.Equal(got, want) {

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/klog/v2"
+
+	"github.com/podview/podview/daemon/internal/failopen"
+	"github.com/podview/podview/daemon/internal/metrics"
+	"github.com/podview/podview/daemon/internal/reattach"
+	"github.com/podview/podview/daemon/paths"
+)
+
+func reattachCommand(args []string) int {
+	flags := flag.NewFlagSet("podview reattach", flag.ContinueOnError)
+	var config reattach.Config
+	flags.StringVar(&config.View, "mount", defaultMount, "where the living view is mounted")
+	flags.StringVar(&config.Proc, "host-proc", "/proc", "the host's procfs")
+	flags.BoolVar(&config.DryRun, "dry-run", false, "only print what would be replaced")
+	if code, ok := parse(flags, args); !ok {
+		return code
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "podview reattach: unexpected argument %q\n", flags.Arg(0))
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
+	defer stop()
+	report, err := reattach.Run(ctx, config)
+	code := 0
+	for _, c := range report.Containers {
+		fmt.Println(reattachLine(c, config.DryRun))
+		if len(c.Failures) > 0 {
+			code = exitFailure
+		}
+	}
+	if err != nil {
+		return fail("reattach", err)
+	}
+	return code
+}
+
+// reattachLine says in one line what was done for a container.
+func reattachLine(c reattach.Container, dryRun bool) string {
+	did := "replaced"
+	if dryRun {
+		did = "would replace"
+	}
+	files := "files"
+	if len(c.Replaced) == 1 {
+		files = "file"
+	}
+	line := fmt.Sprintf("pid %d cgroup %s: %s %d %s in %v", c.PID, c.Cgroup, did, len(c.Replaced), files, c.Took.Round(time.Microsecond))
+	if err := c.Err(); err != nil {
+		line += "; failed: " + strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	return line
+}
+
+// makeLinks prepares for the time without us. found is true when containers
+// may have started on an earlier run's links. What it can't make is no reason
+// not to serve.
+func makeLinks(mount string, emulated []paths.Path) (found bool) {
+	found, err := failopen.Make(mount, emulated)
+	if err != nil {
+		klog.ErrorS(err, "Without podview, new pods that need these files will not start", "mount", mount)
+	}
+	return found
+}
+
+// reattachAll gives the view at mount to the containers that lost it or
+// started without it.
+func reattachAll(ctx context.Context, mount, procfs string, m *metrics.Metrics) {
+	report, err := reattach.Run(ctx, reattach.Config{View: mount, Proc: procfs})
+	for _, c := range report.Containers {
+		m.Reattached(len(c.Replaced), len(c.Failures))
+		if err := c.Err(); err != nil {
+			klog.ErrorS(err, "Could not re-attach a container", "pid", c.PID, "cgroup", c.Cgroup, "replaced", len(c.Replaced), "failed", len(c.Failures))
+			continue
+		}
+		klog.InfoS("Re-attached a container", "pid", c.PID, "cgroup", c.Cgroup, "replaced", len(c.Replaced), "took", c.Took)
+	}
+	if err != nil {
+		klog.ErrorS(err, "Could not look for containers to re-attach")
+	}
+}
