@@ -160,4 +160,7 @@ func (f *FS) fill(s *snapshot, path string, in *fuse.ReadIn) (err error) {
 }
 
 // Release ends a handle.
-func (f *FS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) { f.handles.release(in.Fh) }
+func (f *FS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
+	f.handles.release(in.Fh)
+	f.Kept.drop(in.Fh)
+}

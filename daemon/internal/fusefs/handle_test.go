@@ -109,11 +109,12 @@ func peek(memory []byte) (b byte, ok bool) {
 func TestKeptTextsOutliveTheProcess(t *testing.T) {
 	memory := make([]byte, KeptBytes)
 	first, second := New(newFakeTree(), paths.All), New(newFakeTree(), paths.All)
-	first.Kept, second.Kept = NewKept(memory), NewKept(memory)
+	first.Kept = NewKept(memory)
 	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat"), Unique: 6}, Fh: 77}
 	whole := make([]byte, 16<<10)
 	result, _ := first.Read(nil, in, whole)
 	whole = whole[:result.Size()]
+	second.Kept = NewKept(memory)
 	second.tree.(*fakeTree).reads.Store(1_000_000) // longer texts
 	in.Offset = 5
 	rest := make([]byte, 16<<10)
@@ -132,8 +133,35 @@ func TestKeptTextsOutliveTheProcess(t *testing.T) {
 	if second.Read(nil, in, rest); string(rest[:len(whole)]) == string(whole) {
 		t.Error("a new request is answered with an old text")
 	}
-	memory[keptHeaderBytes+77%keptSlots*keptSlotBytes] ^= 1 // as if killed while writing
-	if _, _, ok := NewKept(memory).load(77, anyRequest, nil); ok {
+	third := NewKept(memory)
+	third.slot(third.slots[77])[keptHeaderBytes] ^= 1 // as if killed while writing
+	if _, _, ok := third.load(77, anyRequest, nil); ok {
 		t.Error("a damaged text was taken for good")
+	}
+}
+
+// TestKeptAreTheLastWritten: other files that are opened and closed don't
+// take the slot of one that is being read.
+func TestKeptAreTheLastWritten(t *testing.T) {
+	k := NewKept(make([]byte, KeptBytes))
+	k.save(7, 1, []byte("seven"))
+	for fh := range uint64(10 * keptSlots) {
+		k.save(fh+100, 1, []byte("another"))
+		k.drop(fh + 100)
+	}
+	if text, _, ok := k.load(7, anyRequest, nil); !ok || string(text) != "seven" {
+		t.Errorf("%q, %t", text, ok)
+	}
+	for fh := range uint64(keptSlots) { // all open at once
+		k.save(fh+100, 1, []byte("another"))
+	}
+	if _, _, ok := k.load(7, anyRequest, nil); ok {
+		t.Error("the longest unwritten text is still there")
+	}
+	if text, _, ok := k.load(100+keptSlots-1, anyRequest, nil); !ok || string(text) != "another" {
+		t.Errorf("the last: %q, %t", text, ok)
+	}
+	if len(k.slots) != keptSlots {
+		t.Errorf("%d handles known", len(k.slots))
 	}
 }

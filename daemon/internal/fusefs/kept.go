@@ -6,13 +6,16 @@ import (
 	"sync"
 )
 
-// Kept is the texts of the handles opened last, in memory that outlives the
+// Kept is the texts of the handles read last, in memory that outlives the
 // process. A file is read in at least two parts, its text and its end; when
 // the process dies between them, the next one must not answer the second
 // part from another text, of another length perhaps.
 type Kept struct {
 	mu     sync.Mutex
 	memory []byte
+	slots  map[uint64]int // handle → slot
+	used   [keptSlots]uint64
+	clock  uint64 // used[i] is when slot i was written; 0 for a free one
 }
 
 const (
@@ -26,11 +29,51 @@ const (
 )
 
 // NewKept takes KeptBytes of memory, zeroed or as an earlier Kept left it.
-func NewKept(memory []byte) *Kept { return &Kept{memory: memory[:KeptBytes]} }
+func NewKept(memory []byte) *Kept {
+	k := &Kept{memory: memory[:KeptBytes], slots: map[uint64]int{}, clock: 1}
+	for i := range keptSlots {
+		if fh := binary.NativeEndian.Uint64(k.slot(i)); fh != 0 {
+			k.slots[fh] = i
+			k.used[i] = k.clock
+		}
+	}
+	return k
+}
 
-func (k *Kept) slot(fh uint64) []byte {
-	at := int(fh%keptSlots) * keptSlotBytes
-	return k.memory[at : at+keptSlotBytes]
+func (k *Kept) slot(i int) []byte {
+	return k.memory[i*keptSlotBytes : (i+1)*keptSlotBytes]
+}
+
+// choose gives a handle a slot: its own, a free one, or the one that was not
+// written for the longest time.
+func (k *Kept) choose(fh uint64) int {
+	i, own := k.slots[fh]
+	if !own {
+		for other, used := range k.used {
+			if used < k.used[i] {
+				i = other
+			}
+		}
+		delete(k.slots, binary.NativeEndian.Uint64(k.slot(i)))
+		k.slots[fh] = i
+	}
+	k.clock++
+	k.used[i] = k.clock
+	return i
+}
+
+// drop frees the slot of a handle that was closed.
+func (k *Kept) drop(fh uint64) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if i, ok := k.slots[fh]; ok {
+		delete(k.slots, fh)
+		k.used[i] = 0
+		binary.NativeEndian.PutUint64(k.slot(i), 0)
+	}
 }
 
 // save keeps the text that the request unique of a handle is answered from.
@@ -40,7 +83,7 @@ func (k *Kept) save(fh, unique uint64, text []byte) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	slot := k.slot(fh)
+	slot := k.slot(k.choose(fh))
 	binary.NativeEndian.PutUint64(slot, fh)
 	binary.NativeEndian.PutUint64(slot[8:], requestOf(unique))
 	binary.NativeEndian.PutUint32(slot[16:], uint32(len(text)))
@@ -64,7 +107,11 @@ func (k *Kept) load(fh, unique uint64, dst []byte) (text []byte, length int, ok 
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	slot := k.slot(fh)
+	i, ok := k.slots[fh]
+	if !ok {
+		return dst, 0, false
+	}
+	slot := k.slot(i)
 	if binary.NativeEndian.Uint64(slot) != fh ||
 		unique != anyRequest && binary.NativeEndian.Uint64(slot[8:]) != requestOf(unique) ||
 		binary.NativeEndian.Uint32(slot[20:]) != keptChecksum(slot) {
