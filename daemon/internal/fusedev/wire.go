@@ -1,0 +1,58 @@
+package fusedev
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+)
+
+// isPollHack tells a LOOKUP of a file that go-fuse has in every root, for a
+// problem of Go's poller that plain system calls don't have.
+func isPollHack(request []byte) bool {
+	const opLookup = 1
+	return len(request) > requestHeaderBytes && binary.NativeEndian.Uint32(request[4:]) == opLookup &&
+		string(request[requestHeaderBytes:]) == ".go-fuse-epoll-hack\x00"
+}
+
+// failure writes an error as the reply to a request, and returns its length.
+// A caller without a reply waits for ever.
+func failure(request, reply []byte, errno unix.Errno) int {
+	if len(request) < requestHeaderBytes {
+		return 0
+	}
+	binary.NativeEndian.PutUint32(reply[0:], replyHeaderBytes)
+	binary.NativeEndian.PutUint32(reply[4:], ^uint32(errno)+1) // errors are negative
+	copy(reply[8:replyHeaderBytes], request[8:16])             // unique, the request's number
+	return replyHeaderBytes
+}
+
+// Sizes of struct fuse_in_header and fuse_out_header (linux/fuse.h).
+const (
+	requestHeaderBytes = 40
+	replyHeaderBytes   = 16
+)
+
+// pending is the length of the request in a slot, 0 for none.
+func pending(slot []byte) int {
+	return int(min(binary.NativeEndian.Uint32(slot), uint32(len(slot))))
+}
+
+// Forget drops the requests in the slots, when the kernel will send them again.
+func Forget(slots [][]byte) {
+	for _, slot := range slots {
+		binary.NativeEndian.PutUint32(slot, 0)
+	}
+}
+
+// Resend makes the kernel send again what was taken and not answered. It is
+// unix.EINVAL before Linux 6.9; the slots are all there is then.
+func Resend(fd int) error {
+	notify := make([]byte, replyHeaderBytes)
+	binary.NativeEndian.PutUint32(notify, replyHeaderBytes)
+	binary.NativeEndian.PutUint32(notify[4:], notifyResend)
+	_, err := unix.Write(fd, notify)
+	return err
+}
+
+// notifyResend is FUSE_NOTIFY_RESEND (linux/fuse.h).
+const notifyResend = 7
