@@ -6,7 +6,7 @@ SHELL := /bin/bash
 	conformance conformance-host conformance-vm soak clean help bin/conformance.test
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-FUZZTIME ?= 3s
+FUZZTIME ?= 100000x
 MODULES := $(dir $(wildcard go.mod */go.mod))
 # The race detector is C.
 RACE := $(shell CGO_ENABLED=1 go env CC | xargs which >/dev/null 2>&1 && echo -race)
@@ -35,7 +35,7 @@ unit: ## go test with the race detector
 	@[ -n "$(RACE)" ] || echo "SKIP: race detector: no C compiler"
 	$(if $(RACE),CGO_ENABLED=1 )go test -v -count=1 $(RACE) ./...
 
-fuzz: ## each Fuzz function for FUZZTIME=3s
+fuzz: ## each Fuzz function for FUZZTIME=100000x runs, a few seconds
 	@.ci/fuzz $(FUZZTIME)
 
 generate: ## write the generated documents
