@@ -3,15 +3,20 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: build test deps lint unit fuzz generate generate-check demo \
-	conformance conformance-host conformance-vm soak clean help bin/conformance.test
+	conformance conformance-host conformance-vm soak image render clean help bin/conformance.test
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 100000x
-MODULES := $(dir $(wildcard go.mod */go.mod))
+MODULES := $(dir $(wildcard go.mod */go.mod */*/go.mod))
 # The race detector is C.
 RACE := $(shell CGO_ENABLED=1 go env CC | xargs which >/dev/null 2>&1 && echo -race)
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(CURDIR)/.cache/staticcheck-$(STATICCHECK_VERSION)/staticcheck
+KUBECTL_VERSION := v1.37.2
+KUBECTL := $(CURDIR)/.cache/kubectl-$(KUBECTL_VERSION)/kubectl
+# What kustomize/daemonset asks for.
+IMAGE := ghcr.io/podview/podview:v0.1.0
+ARCHES := amd64 arm64
 # The version is -X's; stamping fails in a checkout that another user owns.
 export GOFLAGS += -buildvcs=false
 
@@ -19,7 +24,7 @@ build: ## bin/podview, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview ./daemon
 
 test: ## everything below that checks, then a summary with every skipped test
-	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check demo conformance-host conformance-vm
+	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check image render demo conformance-host conformance-vm
 
 deps: ## install what the tests need (root on Debian), or say what is missing
 	@conformance/install.sh
@@ -46,6 +51,21 @@ generate-check: ## fail when a generated document is not what generate writes
 	go run ./daemon/internal/viewdoc -o .cache/generated/view.md
 	diff -u docs/view.md .cache/generated/view.md
 
+image: ## bin/podview-image.tar, the image for amd64 and arm64, and its tests
+	@# From the files that the Dockerfile copies, to see that they are enough.
+	rm -rf .cache/image && mkdir -p .cache/image bin && cp -r go.mod go.sum daemon .cache/image
+	for arch in $(ARCHES); do (cd .cache/image && CGO_ENABLED=0 GOARCH=$$arch \
+		go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o podview.$$arch ./daemon); done
+	cd conformance/image && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 0) \
+		go run . -o ../../bin/podview-image.tar -name $(IMAGE) -version $(VERSION) -license ../../LICENSE \
+		$(foreach arch,$(ARCHES),$(arch)=../../.cache/image/podview.$(arch))
+	cd conformance/image && PODVIEW_IMAGE=$(CURDIR)/bin/podview-image.tar VERSION=$(VERSION) go test -v -count=1 .
+
+render: build ## build every overlay three ways, compare, validate; UPDATE=-update to accept
+	@[ -x $(KUBECTL) ] || (cd conformance/kubectl && CGO_ENABLED=0 go build -trimpath -o $(KUBECTL) \
+		-ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$(KUBECTL_VERSION)" k8s.io/kubernetes/cmd/kubectl)
+	cd conformance/render && KUBECTL=$(KUBECTL) PODVIEW=$(CURDIR)/bin/podview go test -v -count=1 . $(UPDATE)
+
 demo: build ## show free, top and others in a 128Mi/500m and a 256Mi/1 container
 	@sh conformance/demo.sh
 
@@ -67,7 +87,7 @@ soak: build bin/conformance.test ## the fault tests, 1000 kills of the worker
 	SOAK=1 PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 60m -test.run 'TestWorker'
 
 clean: ## remove what was built; the downloads in .cache stay
-	rm -rf bin .cache/generated .cache/test .cache/vm.*
+	rm -rf bin .cache/image .cache/generated .cache/test .cache/vm.*
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
