@@ -1,0 +1,2 @@
+// Package kyverno runs the Kyverno CLI on the generated policies.
+package kyverno
