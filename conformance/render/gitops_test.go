@@ -51,7 +51,6 @@ func TestArgoCDApplication(t *testing.T) {
 // The wave's list of kinds has every kind of policy.
 func TestWaves(t *testing.T) {
 	for name := range policies(t) {
-		kind := policies(t)[name].object.GetKind()
 		root := copyTree(t)
 		dir := filepath.Join(root, "overlays", "waves")
 		if err := os.Mkdir(dir, 0o755); err != nil {
@@ -64,7 +63,7 @@ func TestWaves(t *testing.T) {
 		}
 		for _, d := range mustDocuments(t, build(t, root, "overlays/waves")) {
 			if d.object.GetAnnotations()[syncWave] != "1" {
-				t.Errorf("%s: a %s stays in wave 0", d, kind)
+				t.Errorf("%s stays in wave 0", d)
 			}
 		}
 	}
