@@ -24,6 +24,7 @@ func Documents(objects []runtime.Object) ([]byte, error) {
 		if meta, ok := m["metadata"].(map[string]any); ok {
 			delete(meta, "creationTimestamp")
 		}
+		dropEmpty(m, "resources")
 		doc, err := yaml.Marshal(m)
 		if err != nil {
 			return nil, fmt.Errorf("%T: %w", o, err)
@@ -34,6 +35,24 @@ func Documents(objects []runtime.Object) ([]byte, error) {
 		out.Write(doc)
 	}
 	return out.Bytes(), nil
+}
+
+// dropEmpty removes a key whose map is empty, at any depth. ClusterPolicy's
+// match.resources is a struct that omitempty does not omit.
+func dropEmpty(v any, key string) {
+	switch v := v.(type) {
+	case map[string]any:
+		if m, ok := v[key].(map[string]any); ok && len(m) == 0 {
+			delete(v, key)
+		}
+		for _, child := range v {
+			dropEmpty(child, key)
+		}
+	case []any:
+		for _, child := range v {
+			dropEmpty(child, key)
+		}
+	}
 }
 
 // File is a generated file, its path relative to the repository's root.

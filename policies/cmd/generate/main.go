@@ -28,6 +28,11 @@ func run(root string, check bool) error {
 	if err != nil {
 		return err
 	}
+	patched, err := component.Patched(root)
+	if err != nil {
+		return err
+	}
+	files = append(files, patched...)
 	var errs []error
 	for _, f := range files {
 		do := manifest.File.Write
