@@ -20,7 +20,9 @@ func Documents(objects []runtime.Object) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%T: %w", o, err)
 		}
-		delete(m, "status")
+		if !isPod(m) {
+			delete(m, "status")
+		}
 		if meta, ok := m["metadata"].(map[string]any); ok {
 			delete(meta, "creationTimestamp")
 		}
@@ -36,6 +38,9 @@ func Documents(objects []runtime.Object) ([]byte, error) {
 	}
 	return out.Bytes(), nil
 }
+
+// isPod: the pods of the audit's tests are running.
+func isPod(m map[string]any) bool { return m["kind"] == "Pod" }
 
 // dropEmpty removes a key whose map is empty, at any depth. ClusterPolicy's
 // match.resources is a struct that omitempty does not omit.

@@ -32,7 +32,11 @@ func run(root string, check bool) error {
 	if err != nil {
 		return err
 	}
-	files = append(files, patched...)
+	complete, err := component.Complete(root)
+	if err != nil {
+		return err
+	}
+	files = append(append(files, patched...), complete)
 	var errs []error
 	for _, f := range files {
 		do := manifest.File.Write
