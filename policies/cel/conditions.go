@@ -25,7 +25,7 @@ func leftAlone(r injection.Rules) []admissionv1.MatchCondition {
 		Expression: "object.spec.?runtimeClassName.orValue(\"\") in " + quote(r.RuntimeClasses),
 	}, {
 		Name:       "host-users",
-		Expression: "object.spec.?hostUsers.orValue(true)",
+		Expression: "object.spec.?hostUsers.orValue(true) == true",
 	}}
 }
 

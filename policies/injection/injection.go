@@ -42,7 +42,7 @@ func (m Mount) Type() string {
 // above it, with and without the trailing slash that users may write.
 func (m Mount) Covered() []string {
 	covered := []string{"/"}
-	for i := 1; i < len(m.Path); i++ {
+	for i := 1; i < len(m.Path); i++ { // the first slash is "/"
 		if m.Path[i] == '/' {
 			covered = append(covered, m.Path[:i], m.Path[:i+1])
 		}

@@ -20,10 +20,13 @@ func Documents(objects []runtime.Object) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%T: %w", o, err)
 		}
-		delete(m, "status")
+		if !isPod(m) {
+			delete(m, "status")
+		}
 		if meta, ok := m["metadata"].(map[string]any); ok {
 			delete(meta, "creationTimestamp")
 		}
+		dropEmpty(m, "resources")
 		doc, err := yaml.Marshal(m)
 		if err != nil {
 			return nil, fmt.Errorf("%T: %w", o, err)
@@ -34,6 +37,27 @@ func Documents(objects []runtime.Object) ([]byte, error) {
 		out.Write(doc)
 	}
 	return out.Bytes(), nil
+}
+
+// isPod: the pods of the audit's tests are running.
+func isPod(m map[string]any) bool { return m["kind"] == "Pod" }
+
+// dropEmpty removes a key whose map is empty, at any depth. ClusterPolicy's
+// match.resources is a struct that omitempty does not omit.
+func dropEmpty(v any, key string) {
+	switch v := v.(type) {
+	case map[string]any:
+		if m, ok := v[key].(map[string]any); ok && len(m) == 0 {
+			delete(v, key)
+		}
+		for _, child := range v {
+			dropEmpty(child, key)
+		}
+	case []any:
+		for _, child := range v {
+			dropEmpty(child, key)
+		}
+	}
 }
 
 // File is a generated file, its path relative to the repository's root.

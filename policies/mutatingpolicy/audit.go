@@ -15,8 +15,8 @@ import (
 // background scan only, so admission never waits for it.
 func Audit(v injection.Variant, r injection.Rules) []runtime.Object {
 	return []runtime.Object{
-		validating(v.Name("podview-audit"), v, r, cel.OptedIn),
-		validating(v.Name("podview-audit-pod"), v, r, cel.NotOptedIn),
+		withoutAutogen(validating(v.Name("podview-audit"), v, r, cel.OptedIn)),
+		withoutAutogen(validating(v.Name("podview-audit-pod"), v, r, cel.NotOptedIn)),
 	}
 }
 
@@ -34,9 +34,6 @@ func validating(name string, v injection.Variant, r injection.Rules, in cel.OptI
 			"policies.kyverno.io/description": "Reports running pods that opted in and lack podview's volumes. They were admitted while Kyverno was away, or before the label was set.",
 		}},
 		Spec: kyverno.ValidatingPolicySpec{
-			AutogenConfiguration: &kyverno.ValidatingPolicyAutogenConfiguration{
-				PodControllers: &kyverno.PodControllersGenerationConfiguration{Controllers: []string{}},
-			},
 			EvaluationConfiguration: &kyverno.EvaluationConfiguration{
 				Mode:       engine.EvaluationModeKubernetes,
 				Admission:  &kyverno.AdmissionConfiguration{Enabled: boolean(false)},

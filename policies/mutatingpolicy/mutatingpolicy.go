@@ -10,6 +10,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	admissionv1alpha1 "k8s.io/api/admissionregistration/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -20,7 +21,7 @@ const timeoutSeconds = 5
 func Objects(v injection.Variant, r injection.Rules) []runtime.Object {
 	var objects []runtime.Object
 	for _, p := range cel.Policies(v, r) {
-		objects = append(objects, mutating(p))
+		objects = append(objects, withoutAutogen(mutating(p)))
 	}
 	return objects
 }
@@ -38,11 +39,6 @@ func mutating(p cel.Policy) *kyverno.MutatingPolicy {
 			"policies.kyverno.io/description": "Adds a read-only mount per file of /proc and /sys that podview serves to the pods of namespaces, and to pods, labelled podview.dev/inject=enabled.",
 		}},
 		Spec: kyverno.MutatingPolicySpec{
-			// The default would change the templates of Deployments too,
-			// which GitOps tools then report as drift.
-			AutogenConfiguration: &kyverno.MutatingPolicyAutogenConfiguration{
-				PodControllers: &kyverno.PodControllersGenerationConfiguration{Controllers: []string{}},
-			},
 			EvaluationConfiguration: &kyverno.MutatingPolicyEvaluationConfiguration{
 				Mode:                   engine.EvaluationModeKubernetes,
 				Admission:              &kyverno.AdmissionConfiguration{Enabled: boolean(true)},
@@ -61,6 +57,21 @@ func mutating(p cel.Policy) *kyverno.MutatingPolicy {
 			}},
 		},
 	}
+}
+
+// withoutAutogen sets spec.autogen.podControllers.controllers to the empty
+// list. Without it Kyverno changes the templates of Deployments too, which
+// GitOps tools then report as drift. Kyverno's type omits an empty list, and
+// an absent list means all controllers.
+func withoutAutogen(policy runtime.Object) runtime.Object {
+	m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(policy)
+	if err == nil {
+		err = unstructured.SetNestedSlice(m, []any{}, "spec", "autogen", "podControllers", "controllers")
+	}
+	if err != nil {
+		panic(err) // Kyverno's types always convert
+	}
+	return &unstructured.Unstructured{Object: m}
 }
 
 func boolean(b bool) *bool   { return &b }

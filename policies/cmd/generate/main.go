@@ -28,6 +28,15 @@ func run(root string, check bool) error {
 	if err != nil {
 		return err
 	}
+	patched, err := component.Patched(root)
+	if err != nil {
+		return err
+	}
+	complete, err := component.Complete(root)
+	if err != nil {
+		return err
+	}
+	files = append(append(files, patched...), complete)
 	var errs []error
 	for _, f := range files {
 		do := manifest.File.Write
