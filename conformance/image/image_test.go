@@ -115,6 +115,9 @@ func checkImage(t *testing.T, image opened, version string) {
 		if want := map[string]int64{"LICENSE": 0o644, "podview": 0o755}[name]; f.mode != want {
 			t.Errorf("/%s has mode %o", name, f.mode)
 		}
+		if !f.modified.Equal(*image.config.Created) {
+			t.Errorf("/%s is of %s, the sources of %s", name, f.modified, image.config.Created)
+		}
 	}
 	slices.Sort(names)
 	if !slices.Equal(names, []string{"LICENSE", "podview"}) {

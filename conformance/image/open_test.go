@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -22,9 +23,14 @@ type archived struct {
 	images    map[string]opened // by platform
 }
 
+type entry struct {
+	file
+	modified time.Time
+}
+
 type opened struct {
 	config      v1.Image
-	root        map[string]file
+	root        map[string]entry
 	packedBytes int64
 }
 
@@ -42,10 +48,10 @@ func open(content []byte) (archived, error) {
 		return got, fmt.Errorf("%d entries in %s, %d bytes of %s", len(top.Manifests), v1.ImageIndexFile,
 			len(files[v1.ImageLayoutFile].content), v1.ImageLayoutFile)
 	}
-	entry := top.Manifests[0]
-	got.digest = entry.Digest
-	got.name, got.tag = entry.Annotations["io.containerd.image.name"], entry.Annotations[v1.AnnotationRefName]
-	if err := decode(files, entry, &index); err != nil {
+	named := top.Manifests[0]
+	got.digest = named.Digest
+	got.name, got.tag = named.Annotations["io.containerd.image.name"], named.Annotations[v1.AnnotationRefName]
+	if err := decode(files, named, &index); err != nil {
 		return got, err
 	}
 	got.images = map[string]opened{}
@@ -63,7 +69,7 @@ func open(content []byte) (archived, error) {
 	return got, nil
 }
 
-func openManifest(files map[string]file, d v1.Descriptor) (opened, error) {
+func openManifest(files map[string]entry, d v1.Descriptor) (opened, error) {
 	var image opened
 	var manifest v1.Manifest
 	if err := decode(files, d, &manifest); err != nil {
@@ -95,7 +101,7 @@ func openManifest(files map[string]file, d v1.Descriptor) (opened, error) {
 	return image, err
 }
 
-func decode(files map[string]file, d v1.Descriptor, into any) error {
+func decode(files map[string]entry, d v1.Descriptor, into any) error {
 	content, err := blobOf(files, d)
 	if err != nil {
 		return err
@@ -103,7 +109,7 @@ func decode(files map[string]file, d v1.Descriptor, into any) error {
 	return json.Unmarshal(content, into)
 }
 
-func blobOf(files map[string]file, d v1.Descriptor) ([]byte, error) {
+func blobOf(files map[string]entry, d v1.Descriptor) ([]byte, error) {
 	content := files["blobs/sha256/"+d.Digest.Encoded()].content
 	if int64(len(content)) != d.Size || digest.FromBytes(content) != d.Digest {
 		return nil, fmt.Errorf("%s: %d bytes that are not %s", d.MediaType, len(content), d.Digest)
@@ -111,8 +117,8 @@ func blobOf(files map[string]file, d v1.Descriptor) ([]byte, error) {
 	return content, nil
 }
 
-func untar(r io.Reader) (map[string]file, error) {
-	files := map[string]file{}
+func untar(r io.Reader) (map[string]entry, error) {
+	files := map[string]entry{}
 	for t := tar.NewReader(r); ; {
 		h, err := t.Next()
 		if err == io.EOF {
@@ -128,7 +134,7 @@ func untar(r io.Reader) (map[string]file, error) {
 		if h.Uid != 0 || h.Gid != 0 || h.Typeflag != tar.TypeReg {
 			return nil, fmt.Errorf("%s: owner %d:%d, type %q", h.Name, h.Uid, h.Gid, h.Typeflag)
 		}
-		files[h.Name] = file{name: h.Name, content: content, mode: h.Mode}
+		files[h.Name] = entry{file{name: h.Name, content: content, mode: h.Mode}, h.ModTime}
 	}
 }
 
