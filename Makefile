@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build test deps lint unit fuzz generate generate-check demo \
-	conformance conformance-host conformance-vm soak image render clean help bin/conformance.test
+.PHONY: build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
+	conformance conformance-host conformance-vm soak clean help bin/conformance.test
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 100000x
@@ -12,7 +12,9 @@ MODULES := $(dir $(wildcard go.mod */go.mod */*/go.mod))
 RACE := $(shell CGO_ENABLED=1 go env CC | xargs which >/dev/null 2>&1 && echo -race)
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(CURDIR)/.cache/staticcheck-$(STATICCHECK_VERSION)/staticcheck
-KUBECTL_VERSION := v1.37.2
+KYVERNO_VERSION := $(shell awk '$$1 == "github.com/kyverno/kyverno" { print $$2; exit }' conformance/kyverno/go.mod)
+KYVERNO := $(CURDIR)/.cache/kyverno-$(KYVERNO_VERSION)/kubectl-kyverno
+KUBECTL_VERSION := $(shell awk '$$1 == "k8s.io/kubernetes" { print $$2; exit }' conformance/kubectl/go.mod)
 KUBECTL := $(CURDIR)/.cache/kubectl-$(KUBECTL_VERSION)/kubectl
 KUBECTL_PACKAGE := k8s.io/kubernetes/cmd/kubectl
 # What kustomize/daemonset asks for.
@@ -25,7 +27,7 @@ build: ## bin/podview, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview ./daemon
 
 test: ## everything below that checks, then a summary with every skipped test
-	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check image render demo conformance-host conformance-vm
+	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check policies kyverno image render demo conformance-host conformance-vm
 
 deps: ## install what the tests need (root on Debian), or say what is missing
 	@conformance/install.sh
@@ -44,13 +46,24 @@ unit: ## go test with the race detector
 fuzz: ## each Fuzz function for FUZZTIME=100000x runs, a few seconds
 	@.ci/fuzz $(FUZZTIME)
 
-generate: ## write the generated documents
+generate: ## write the generated documents and policies
 	go run ./daemon/internal/viewdoc -o docs/view.md
+	cd policies && go run ./cmd/generate
 
-generate-check: ## fail when a generated document is not what generate writes
+generate-check: ## fail when a generated file is not what generate writes
 	@mkdir -p .cache/generated
 	go run ./daemon/internal/viewdoc -o .cache/generated/view.md
 	diff -u docs/view.md .cache/generated/view.md
+	cd policies && go run ./cmd/generate -check
+
+policies: ## the policies' tests: the API server's own plugin admits the fixtures
+	cd policies && go test -v -count=1 ./...
+
+# A first build takes about ten minutes.
+kyverno: ## run the Kyverno CLI on the suites below policies/
+	@[ -x $(KYVERNO) ] || (cd conformance/kyverno && go build -o $(KYVERNO) github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno) || \
+		{ echo "SKIP: the Kyverno CLI $(KYVERNO_VERSION) cannot be built"; exit 0; }; \
+	cd conformance/kyverno && KYVERNO=$(KYVERNO) go test -v -count=1 ./...
 
 image: ## bin/podview-image.tar, the image for amd64 and arm64, and its tests
 	@# From the files that the Dockerfile copies, to see that they are enough.

@@ -46,6 +46,10 @@ var controls = []control{
 		"controllers: []", "controllers: [deployments]", "apps/v1/Deployment/opted/workload Fail"},
 	{"MutatingPolicy: hostUsers not looked at", "podview-inject-mpol", components + "policy-mutatingpolicy/inject.yaml",
 		"object.spec.?hostUsers.orValue(true) == true", "true", "v1/Pod/opted/user-namespace Fail"},
+	{"ClusterPolicy: a second run adds again", "podview-inject-again", components + "policy-kyverno/inject.yaml",
+		"[?name==''podview-cpuinfo'']", "[?name==''podview'']", "v1/Pod/opted/simple Fail Resource diff"},
+	{"MutatingPolicy: a second run adds again", "podview-inject-again-mpol", components + "policy-mutatingpolicy/inject.yaml",
+		"v.name == p.volume)", "v.name == p.path)", "v1/Pod/opted/simple Fail Resource diff"},
 	{"ephemeral: existing ones changed", "podview-inject-ephemeral", components + "policy-kyverno/inject.yaml",
 		"AnyNotIn", "NotEquals", "v1/Pod/opted/debug Fail"},
 }
