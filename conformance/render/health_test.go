@@ -25,7 +25,9 @@ var statuses = []struct{ name, kind, status, argoCD, flux string }{
 	{"permissions first", "MutatingPolicy", `{conditionStatus: {message: "", conditions: [{type: RBACPermissionsGranted, status: "True", reason: Succeeded, message: "Background scanning disabled; reporting permissions not required."}]}}`, "Progressing", "InProgress"},
 	{"ready", "MutatingPolicy", `{conditionStatus: {message: "", ready: true, conditions: [{type: WebhookConfigured, status: "True", reason: Succeeded, message: Webhook configured.}, {type: RBACPermissionsGranted, status: "True", reason: Succeeded, message: ""}]}}`, "Healthy", "Current"},
 	{"no webhook", "MutatingPolicy", `{conditionStatus: {message: "", ready: false, conditions: [{type: WebhookConfigured, status: "False", reason: Failed, message: Policy is not configured in the webhook.}]}}`, "Degraded", "Failed"},
-	{"audit ready", "ValidatingPolicy", `{conditionStatus: {message: "", ready: true, conditions: [{type: WebhookConfigured, status: "True", reason: Succeeded, message: Webhook configured.}]}}`, "Healthy", "Current"},
+	// The audit runs in the background only, and so has no webhook.
+	{"audit ready", "ValidatingPolicy", `{conditionStatus: {message: "", ready: true, conditions: [{type: RBACPermissionsGranted, status: "True", reason: Succeeded, message: Policy is ready for reporting.}]}}`, "Healthy", "Current"},
+	{"audit may not read pods", "ValidatingPolicy", `{conditionStatus: {message: "", ready: false, conditions: [{type: RBACPermissionsGranted, status: "False", reason: Failed, message: "Policy is not ready for reporting, missing permissions."}]}}`, "Degraded", "InProgress"},
 }
 
 func policyWith(t *testing.T, kind, status string) *unstructured.Unstructured {

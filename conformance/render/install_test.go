@@ -145,3 +145,19 @@ func TestOwnOverlay(t *testing.T) {
 		t.Errorf("another image than the example's:\n%s", golden(t, built))
 	}
 }
+
+// Links to files of the repository lead somewhere.
+func TestLinks(t *testing.T) {
+	links := 0
+	for _, file := range []string{"README.md", "docs/install.md", "overlays/README.md"} {
+		for _, m := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(string(read(t, file)), -1) {
+			links++
+			if _, err := os.Stat(filepath.Join(repository, filepath.Dir(file), m[1])); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+	if links < 30 {
+		t.Errorf("only %d links", links)
+	}
+}
