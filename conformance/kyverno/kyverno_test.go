@@ -48,6 +48,8 @@ func TestSuites(t *testing.T) {
 	for _, f := range files {
 		golden = append(golden, strings.TrimSuffix(filepath.Base(f), ".txt"))
 	}
+	slices.Sort(golden)
+	slices.Sort(names)
 	if !*update && !slices.Equal(names, golden) {
 		t.Errorf("suites %v, testdata has %v", names, golden)
 	}
