@@ -75,9 +75,25 @@ func makeLinks(mount string, emulated []paths.Path) (found bool) {
 	return found
 }
 
+// reattachPauses are before each look for containers without the view. A
+// runtime may have followed a link just before the mount was there, and have
+// its container running only later.
+var reattachPauses = []time.Duration{0, 5 * time.Second, time.Minute}
+
 // reattachAll gives the view at mount to the containers that lost it or
 // started without it.
 func reattachAll(ctx context.Context, mount, procfs string, m *metrics.Metrics) {
+	for _, pause := range reattachPauses {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+			reattachOnce(ctx, mount, procfs, m)
+		}
+	}
+}
+
+func reattachOnce(ctx context.Context, mount, procfs string, m *metrics.Metrics) {
 	report, err := reattach.Run(ctx, reattach.Config{View: mount, Proc: procfs})
 	for _, c := range report.Containers {
 		m.Reattached(len(c.Replaced), len(c.Failures))

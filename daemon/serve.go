@@ -5,20 +5,17 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 
-	"github.com/podview/podview/daemon/internal/fusedev"
 	"github.com/podview/podview/daemon/internal/fusefs"
-	"github.com/podview/podview/daemon/internal/holder"
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/ledger"
-	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/pipeline"
 	"github.com/podview/podview/daemon/paths"
 )
@@ -31,9 +28,11 @@ type serveConfig struct {
 	config
 	mount          string
 	readers        int
+	readDeadline   time.Duration
 	leave          bool
 	failOpen       bool
 	metricsAddress string
+	probeAddress   string
 }
 
 // parseServe reads them. ok is false when the command is over, with that
@@ -43,9 +42,11 @@ func parseServe(args []string) (c serveConfig, code int, ok bool) {
 	c.register(flags)
 	flags.StringVar(&c.mount, "mount", defaultMount, "where to mount the view; its parent directory must exist")
 	flags.BoolVar(&c.failOpen, "fail-open", true, "leave links to the host's files under the mount, so that pods start (and see the host) while no podview runs")
-	flags.IntVar(&c.readers, "readers", 2, "threads that answer requests")
+	flags.IntVar(&c.readers, "readers", 2, "threads that answer requests; those stuck in a slow file are replaced")
+	flags.DurationVar(&c.readDeadline, "read-deadline", 3*time.Second, "answer a read from the host's file when it takes longer; 0 for never")
 	flags.BoolVar(&c.leave, "leave-mounted", false, "do not unmount on SIGTERM: containers keep their files for a successor to serve")
 	flags.StringVar(&c.metricsAddress, "metrics-address", "", "serve Prometheus metrics on HOST:PORT; empty for none")
+	flags.StringVar(&c.probeAddress, "probe-address", "", "serve /livez and /readyz on HOST:PORT; empty for none")
 	if code, ok := parse(flags, args); !ok {
 		return c, code, false
 	}
@@ -59,8 +60,10 @@ func parseServe(args []string) (c serveConfig, code int, ok bool) {
 		err = errors.New("--mount is empty")
 	case flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case c.readers < 1 || c.readers > 64:
-		err = fmt.Errorf("--readers=%d is not between 1 and 64", c.readers)
+	case c.readers < 1 || c.readers >= ledger.MaxReaders:
+		err = fmt.Errorf("--readers=%d is not between 1 and %d", c.readers, ledger.MaxReaders-1)
+	case c.readDeadline < 0:
+		err = fmt.Errorf("--read-deadline=%v is negative", c.readDeadline)
 	default:
 		return c, 0, true
 	}
@@ -79,96 +82,30 @@ func serve(args []string) int {
 	return 0
 }
 
-// serveUntilSignal is the holder's life: mount, keep a worker running,
-// unmount.
+// serveUntilSignal is the holder's life: get the mount, keep it served, leave
+// it in good order.
 func serveUntilSignal(c *serveConfig, args []string) error {
-	cleared, err := preflight(c.mount)
-	if err != nil {
-		return err
-	}
-	hostOnly, mode, err := c.pipeline(metrics.New())
-	if err != nil {
-		return err
-	}
-	hostOnly.HostOnly = true
-	cpus, err := hostOnly.PossibleCPUs()
-	if err != nil {
-		return err
-	}
-	shared, err := ledger.New(c.readers, cpus)
-	if err != nil {
+	if err := fit(c); err != nil {
 		return err
 	}
 	// A log that nobody reads any more must not end the daemon.
 	signal.Ignore(unix.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	emulated := present(c.root)
-	linked := c.failOpen && makeLinks(c.mount, emulated)
-	if cleared || linked { // a worker sees to it, when it serves
-		shared.Orphans().Store(1)
-	}
-	hostFS := fusefs.New(hostOnly, emulated)
-	hostFS.Kept = shared.Kept()
-	device, err := mountAndAnswer(c.mount, hostFS, shared)
+	probes, err := serveProbes(c.probeAddress, c.mount)
 	if err != nil {
 		return err
 	}
-	klog.InfoS("Serving", "mount", c.mount, "cgroup", mode, "cpuView", c.cpuView, "version", version)
-	h := &holder.Holder{
-		Device: device, Ledger: shared,
-		Arguments: append([]string{workerCommand}, args...),
-		Host:      hostFS,
+	m, err := acquire(ctx, c, args)
+	if err != nil || m == nil { // nil: told to end before there was a mount
+		return err
 	}
-	if err := h.Run(ctx); ctx.Err() == nil {
-		return errors.Join(errors.New("the mount was taken away"), err)
+	probes.acquired.Store(true)
+	klog.InfoS("Serving", "mount", c.mount, "cgroup", m.cgroup, "cpuView", c.cpuView, "version", version)
+	if err := m.serve(ctx); err != nil {
+		return err
 	}
-	if c.leave {
-		klog.InfoS("Leaving the mount", "mount", c.mount)
-		return nil
-	}
-	klog.InfoS("Unmounting", "mount", c.mount)
-	return fusedev.Unmount(c.mount)
-}
-
-// mountAndAnswer mounts, and answers the kernel's INIT, which comes once.
-func mountAndAnswer(mount string, hostFS *fusefs.FS, shared *ledger.Ledger) (*os.File, error) {
-	fd, err := fusedev.Mount(mount)
-	if err != nil {
-		return nil, err
-	}
-	init, err := fusedev.NewConn(fd, hostFS, fusedev.NewSlots(1)).Handshake()
-	if err == nil {
-		err = shared.SetInit(init)
-	}
-	if err != nil {
-		return nil, errors.Join(err, fusedev.Unmount(mount))
-	}
-	return os.NewFile(uintptr(fd), "/dev/fuse"), nil
-}
-
-// preflight says in one line why this process can't serve on mount. cleared
-// is true when a killed daemon's mount was in the way, and is gone.
-func preflight(mount string) (cleared bool, err error) {
-	if os.Geteuid() != 0 {
-		return false, fmt.Errorf("must run as root: it mounts, and reads every container's cgroup (running as uid %d)", os.Geteuid())
-	}
-	if _, err := os.Stat("/dev/fuse"); err != nil {
-		return false, fmt.Errorf("no FUSE device: %w (load the module fuse, or give the container /dev/fuse)", err)
-	}
-	if cleared, err = fusedev.Clear(mount); err != nil {
-		return cleared, fmt.Errorf("--mount=%s: %w", mount, err)
-	}
-	// Only the last part is made: a parent that is not there is a typo, or a
-	// volume that was not mounted.
-	if err := os.Mkdir(mount, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return cleared, fmt.Errorf("--mount: %w", err)
-	}
-	// A symbolic link could lead to a mount that Clear did not see.
-	if st, err := os.Lstat(mount); err != nil || !st.IsDir() {
-		return cleared, fmt.Errorf("--mount=%s is not a directory", mount)
-	}
-	return cleared, nil
+	return m.leave()
 }
 
 // present is the emulated paths that this host's kernel has.

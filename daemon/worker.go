@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
+	"math"
 	"net/http"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -50,17 +51,32 @@ func work(c *serveConfig) error {
 	if err != nil {
 		return err
 	}
+	hostOnly, _, err := c.pipeline(counters)
+	if err != nil {
+		return err
+	}
+	hostOnly.HostOnly = true
 	files := fusefs.New(p, present(c.root))
 	conn := fusedev.NewConn(holder.DeviceFD, files, shared.Slots())
-	conn.Answered = shared.Answered()
+	conn.Readers, conn.Answered, conn.Deadline = c.readers, shared.Answered(), c.readDeadline
+	late := files.Late(hostOnly)
+	conn.Late, conn.Missed = late, missed(counters)
+	if c.readDeadline == 0 {
+		conn.Deadline = math.MaxInt64
+	}
 	if err := conn.Adopt(shared.Init()); err != nil {
 		return err
 	}
 	if err := waitAtGate(); err != nil {
 		return err
 	}
+	if err := shared.Lock(); err != nil {
+		return err
+	}
 	p.Resume(shared.Store())
 	files.Kept = shared.Kept()
+	late.Kept = files.Kept
+	counters.Workers(shared.Workers().Load)
 	if err := serveMetrics(c.metricsAddress, counters); err != nil {
 		klog.ErrorS(err, "No metrics") // not worth a worker's life
 	}
@@ -68,7 +84,9 @@ func work(c *serveConfig) error {
 	if orphans := shared.Orphans(); orphans.Load() != 0 {
 		go func() {
 			reattachAll(ctx, c.mount, c.root.Proc, counters)
-			orphans.Store(0)
+			if ctx.Err() == nil {
+				orphans.Store(0)
+			}
 		}()
 	}
 	ended := make(chan error, 1)
@@ -79,6 +97,18 @@ func work(c *serveConfig) error {
 		return err
 	case <-ctx.Done():
 		return nil
+	}
+}
+
+// missed counts the reads that were answered late, and says so now and then.
+func missed(counters *metrics.Metrics) func() {
+	var last atomic.Int64
+	return func() {
+		counters.Late()
+		now := time.Now().Unix()
+		if then := last.Load(); now-then >= 30 && last.CompareAndSwap(then, now) {
+			klog.ErrorS(nil, "A read took longer than --read-deadline; showing the host's file")
+		}
 	}
 }
 
@@ -98,11 +128,5 @@ func serveMetrics(address string, m *metrics.Metrics) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(m.Registry(), promhttp.HandlerOpts{}))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	go func() { klog.ErrorS(server.Serve(listener), "Metrics ended") }()
-	return nil
+	return listenHTTP("--metrics-address", address, mux)
 }

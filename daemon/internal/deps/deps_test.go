@@ -23,7 +23,7 @@ var pure = []string{"paths", "internal/view", "internal/sample", "internal/procf
 // onlyIn lists the packages that may import what is dangerous or big.
 var onlyIn = map[string][]string{
 	"os/exec":                         {"internal/demo", "internal/holder"},
-	"github.com/hanwen/go-fuse":       {"internal/fusefs", "internal/fusedev", "internal/holder"},
+	"github.com/hanwen/go-fuse":       {"", "internal/fusefs", "internal/fusedev", "internal/holder"},
 	"github.com/containerd/cgroups":   {"internal/demo", "internal/cgroup/detect"},
 	"net/http":                        {""},
 	module + "internal/cgroup/v1":     {"internal/cgroup/detect"},
@@ -33,6 +33,7 @@ var onlyIn = map[string][]string{
 	module + "internal/fusedev":       {"", "internal/holder", "internal/ledger"},
 	module + "internal/pipeline":      {""},
 	module + "internal/reattach":      {""},
+	module + "internal/handover":      {""},
 	module + "internal/failopen":      {""},
 	module + "internal/mountinfo":     {"internal/fusedev", "internal/reattach"},
 	"github.com/prometheus":           {"", "internal/metrics", "internal/pipeline"},

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/podview/podview/daemon/paths"
 )
 
@@ -76,4 +78,16 @@ func link(dir, target string) error {
 func leadsTo(file, target string) bool {
 	got, err := os.Readlink(file)
 	return err == nil && got == target
+}
+
+// Under calls f with a name of the directory that is under the mount at dir.
+// The mount stays, and is not touched: f sees a clone of the file system that
+// dir is in, which has no mounts.
+func Under(dir string, f func(under string) error) error {
+	parent, err := unix.OpenTree(unix.AT_FDCWD, filepath.Dir(dir), unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("look under %s: %w", dir, err)
+	}
+	defer unix.Close(parent)
+	return f(fmt.Sprintf("/proc/self/fd/%d/%s", parent, filepath.Base(dir)))
 }

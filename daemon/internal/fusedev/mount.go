@@ -51,6 +51,9 @@ func Unmount(dir string) error {
 	return nil
 }
 
+// ErrServed: there is a mount that somebody serves, or may serve again.
+var ErrServed = errors.New("another podview is serving it")
+
 // Clear makes sure that nothing is mounted on dir, so that Mount covers
 // nobody's files. A dead mount of ours, left by a daemon that was killed, is
 // taken off, and cleared is true. Anything else is an error that says what is
@@ -65,7 +68,7 @@ func Clear(dir string) (cleared bool, err error) {
 			return cleared, fmt.Errorf("%s is in use: a file system of type %s is mounted there", dir, there.FSType)
 		}
 		if state, err := mountinfo.Ask(dir); err != nil || state != mountinfo.Dead {
-			return cleared, errors.Join(fmt.Errorf("%s is in use: another podview is serving it", dir), err)
+			return cleared, errors.Join(fmt.Errorf("%s is in use: %w", dir, ErrServed), err)
 		}
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
 			return cleared, fmt.Errorf("unmount the dead %s on %s: %w", there.FSType, dir, err)

@@ -37,6 +37,9 @@ func pending(slot []byte) int {
 	return int(min(binary.NativeEndian.Uint32(slot), uint32(len(slot))))
 }
 
+// uniqueOf is the number of the request in a slot, never 0.
+func uniqueOf(slot []byte) uint64 { return binary.NativeEndian.Uint64(slot[8:]) }
+
 // Forget drops the requests in the slots, when the kernel will send them again.
 func Forget(slots [][]byte) {
 	for _, slot := range slots {

@@ -38,18 +38,28 @@ type FS struct {
 	// Kept, if not nil, has the texts of an earlier process's handles.
 	Kept    *Kept
 	tree    Tree
-	nodes   nodeTable
-	handles handleTable
+	nodes   *nodeTable
+	handles *handleTable
 	started time.Time
+	late    bool
 }
 
 // New makes the tree of the emulated paths, which are paths.All or those of
 // them that this host's kernel has.
 func New(tree Tree, emulated []paths.Path) *FS {
 	f := &FS{RawFileSystem: fuse.NewDefaultRawFileSystem(), tree: tree, started: time.Now()}
-	f.nodes.addStatic(emulated)
-	f.handles.begin(f.started)
+	f.nodes = newNodeTable(emulated)
+	f.handles = newHandleTable(f.started)
 	return f
+}
+
+// Late makes a FS that answers in f's stead a request that f is still at, from
+// another tree: f's own answer will not be heard. What it reads is what the
+// handle goes on with.
+func (f *FS) Late(tree Tree) *FS {
+	late := *f
+	late.tree, late.late = tree, true
+	return &late
 }
 
 func (f *FS) String() string { return "podview" }

@@ -21,9 +21,11 @@ type handleTable struct {
 }
 
 type snapshot struct {
-	kept bool // in the table
-	mu   sync.Mutex
-	text []byte
+	kept bool // accounted for in the table's size
+	// abandoned: a read that was too slow has it; nobody will hear of that.
+	abandoned atomic.Bool
+	mu        sync.Mutex
+	text      []byte
 	// length is the text's, and outlives it: what is beyond is the end.
 	length int
 }
@@ -38,11 +40,12 @@ const (
 	hardLimitBytes   = 4 * maxSnapshotBytes
 )
 
-// begin makes ids that no earlier daemon on the same mount gave out: by
-// nanoseconds since the epoch, of which more pass than files are opened.
-func (t *handleTable) begin(now time.Time) {
-	t.open = map[uint64]*snapshot{}
+// newHandleTable makes ids that no earlier daemon on the same mount gave out:
+// by nanoseconds since the epoch, of which more pass than files are opened.
+func newHandleTable(now time.Time) *handleTable {
+	t := &handleTable{open: map[uint64]*snapshot{}}
 	t.next.Store(uint64(now.UnixNano()))
+	return t
 }
 
 // get returns the handle's snapshot, or one for this read only.
@@ -66,17 +69,34 @@ func (t *handleTable) resized(s *snapshot, by int) {
 	}
 }
 
+// abandon leaves a handle's snapshot to the read that is at it. The handle
+// gets another.
+func (t *handleTable) abandon(fh uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s := t.open[fh]; s != nil {
+		s.abandoned.Store(true)
+		delete(t.open, fh)
+		go t.drop(s) // when the read ends
+	}
+}
+
 func (t *handleTable) release(fh uint64) {
 	t.mu.Lock()
 	s := t.open[fh]
 	delete(t.open, fh)
 	t.mu.Unlock()
 	if s != nil {
-		s.mu.Lock()
-		t.resized(s, -cap(s.text))
-		s.text = nil
-		s.mu.Unlock()
+		t.drop(s)
 	}
+}
+
+// drop frees the text of a snapshot that is not in the table any more.
+func (t *handleTable) drop(s *snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.resized(s, -cap(s.text))
+	s.kept, s.text = false, nil
 }
 
 // Open refuses to write. The kernel need not tell us of close(2) (NOFLUSH)
@@ -100,6 +120,9 @@ func (f *FS) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResu
 	n, ok := f.node(in.NodeId)
 	if !ok {
 		return nil, fuse.ENOENT
+	}
+	if f.late {
+		f.handles.abandon(in.Fh)
 	}
 	s := f.handles.get(in.Fh)
 	s.mu.Lock()
@@ -154,8 +177,10 @@ func (f *FS) fill(s *snapshot, path string, in *fuse.ReadIn) (err error) {
 	if known {
 		s.text = s.text[:min(length, len(s.text))]
 	}
+	if !s.abandoned.Load() {
+		s.text = f.Kept.save(in.Fh, in.Unique, s.text)
+	}
 	s.length = len(s.text)
-	f.Kept.save(in.Fh, in.Unique, s.text)
 	return nil
 }
 

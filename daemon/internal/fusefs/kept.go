@@ -76,19 +76,25 @@ func (k *Kept) drop(fh uint64) {
 	}
 }
 
-// save keeps the text that the request unique of a handle is answered from.
-func (k *Kept) save(fh, unique uint64, text []byte) {
+// save keeps the text that the request unique of a handle is answered from,
+// and returns it: another one where the request has a text already, because
+// it is being answered twice.
+func (k *Kept) save(fh, unique uint64, text []byte) []byte {
 	if k == nil {
-		return
+		return text
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if first, length, ok := k.find(fh, unique, nil); ok && len(first) == length {
+		return append(text[:0], first...)
+	}
 	slot := k.slot(k.choose(fh))
 	binary.NativeEndian.PutUint64(slot, fh)
 	binary.NativeEndian.PutUint64(slot[8:], requestOf(unique))
 	binary.NativeEndian.PutUint32(slot[16:], uint32(len(text)))
 	copy(slot[keptHeaderBytes:], text)
 	binary.NativeEndian.PutUint32(slot[20:], keptChecksum(slot))
+	return text
 }
 
 // requestOf drops the bit by which the kernel marks a request that it sends
@@ -107,6 +113,11 @@ func (k *Kept) load(fh, unique uint64, dst []byte) (text []byte, length int, ok 
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return k.find(fh, unique, dst)
+}
+
+// find is load, for those who hold the lock.
+func (k *Kept) find(fh, unique uint64, dst []byte) (text []byte, length int, ok bool) {
 	i, ok := k.slots[fh]
 	if !ok {
 		return dst, 0, false

@@ -71,8 +71,8 @@ func (t *nodeTable) add(n node) bool {
 	return true
 }
 
-func (t *nodeTable) addStatic(emulated []paths.Path) {
-	t.byID = map[uint64]node{}
+func newNodeTable(emulated []paths.Path) *nodeTable {
+	t := &nodeTable{byID: map[uint64]node{}}
 	const dirMode = syscall.S_IFDIR | 0o555
 	for _, p := range emulated {
 		mode := syscall.S_IFREG | p.Mode
@@ -87,6 +87,7 @@ func (t *nodeTable) addStatic(emulated []paths.Path) {
 			}
 		}
 	}
+	return t
 }
 
 // children are the static names in a static directory.

@@ -25,9 +25,12 @@ type Holder struct {
 	// Arguments start this program as a worker.
 	Arguments []string
 	standby   *worker // started, and waiting to be let in
-	// Host answers while no worker stays alive: with the host's own files,
-	// because a reader that waits is worse off.
-	Host fuse.RawFileSystem
+	// Host makes what answers while no worker stays alive: from the host's own
+	// files, because a reader that waits is worse off.
+	Host func() fuse.RawFileSystem
+	// Inherited is set where somebody else has served the device before: what
+	// he had taken and not answered is to be answered first.
+	Inherited bool
 }
 
 const (
@@ -48,7 +51,11 @@ func (h *Holder) Run(ctx context.Context) error {
 	// started it (prctl(2), PR_SET_PDEATHSIG), and Go ends unlocked threads.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	defer h.dismiss()
+	defer h.Dismiss()
+	if h.Inherited {
+		h.requeue()
+	}
+	h.Inherited = true
 	var pause time.Duration
 	died := 0 // in a row, without an answer
 	for ctx.Err() == nil {
@@ -114,14 +121,28 @@ func (h *Holder) answerFromHost(ctx context.Context, pause time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, pause)
 	defer cancel()
 	context.AfterFunc(ctx, func() { unix.Close(stop[1]) }) // a hang-up, for poll(2)
-	rest := fusedev.NewConn(int(h.Device.Fd()), h.Host, h.Ledger.Slots())
-	if err := rest.Adopt(h.Ledger.Init()); err != nil {
-		klog.ErrorS(err, "Can't answer from the host")
-		return
+	conn, err := h.AnswerPending()
+	if err == nil {
+		conn.Readers = 1
+		err = conn.Serve(stop[0])
 	}
-	rest.AnswerPending()
-	conn := fusedev.NewConn(int(h.Device.Fd()), h.Host, h.Ledger.Slots()[:1])
-	if err := errors.Join(conn.Adopt(h.Ledger.Init()), conn.Serve(stop[0])); err != nil {
+	if err != nil {
 		klog.ErrorS(err, "Answering from the host")
 	}
+}
+
+// AnswerPending answers, from the host, what a worker that is gone had taken.
+func (h *Holder) AnswerPending() (*fusedev.Conn, error) {
+	conn := fusedev.NewConn(int(h.Device.Fd()), h.Host(), h.Ledger.Slots())
+	if err := conn.Adopt(h.Ledger.Init()); err != nil {
+		return nil, err
+	}
+	conn.AnswerPending()
+	return conn, nil
+}
+
+// Prepare starts the worker that Run will let in, so that Run loses no time.
+func (h *Holder) Prepare() (err error) {
+	h.standby, err = h.start()
+	return err
 }

@@ -51,6 +51,7 @@ func (h *Holder) take() (*worker, error) {
 		w.stop()
 		return nil, fmt.Errorf("let the worker in: %w", err)
 	}
+	h.Ledger.Workers().Add(1)
 	return w, nil
 }
 
@@ -86,8 +87,8 @@ func (w *worker) stop() {
 	}
 }
 
-// dismiss ends the worker on standby.
-func (h *Holder) dismiss() {
+// Dismiss ends the worker on standby.
+func (h *Holder) Dismiss() {
 	if w := h.standby; w != nil {
 		h.standby = nil
 		_ = w.process.Kill() // it holds nothing

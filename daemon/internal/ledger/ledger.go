@@ -23,31 +23,41 @@ import (
 type Ledger struct {
 	file   *os.File
 	memory []byte
-	slots  int
 	cpus   int
+	lock   *os.File // Lock's
 }
+
+// MaxReaders is how many request slots there are, and so readers at most. A
+// daemon can hand its Ledger to one with another number of readers.
+const MaxReaders = 16
 
 const (
 	// slotBytes is a FUSE request's; a reader takes it straight into the
 	// slot, so that there is no moment when a request has been taken and is
 	// written down nowhere.
 	slotBytes = fusedev.SlotBytes
-	// headerBytes: magic, number of slots, number of CPUs, INIT's length, the
-	// count of answers, whether there are orphans, then INIT.
-	headerBytes        = 4096
-	initAt             = 64
-	answeredAt         = 32
-	orphansAt          = 40
-	magic       uint64 = 0x706f64766965_0001 // "podvie", and the layout's version
+	// headerBytes: layout, number of CPUs, INIT's length, the count of
+	// answers, whether there are orphans, the count of workers, then INIT.
+	headerBytes = 4096
+	initBytesAt = 16
+	answeredAt  = 24
+	orphansAt   = 32
+	workersAt   = 40
+	initAt      = 64
 )
 
-// New makes a Ledger for that many request slots and CPUs.
-func New(slots, cpus int) (*Ledger, error) {
+// Layout is "podvie" and the version of what a Ledger looks like; another
+// number means that a podview can't read the other's. It rises when anything
+// here, in fusefs.Kept or in sample.Store moves.
+const Layout uint64 = 0x706f64766965_0002
+
+// New makes a Ledger for that many CPUs.
+func New(cpus int) (*Ledger, error) {
 	fd, err := unix.MemfdCreate("podview-ledger", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, fmt.Errorf("memfd: %w", err)
 	}
-	l := &Ledger{file: os.NewFile(uintptr(fd), "ledger"), slots: slots, cpus: cpus}
+	l := &Ledger{file: os.NewFile(uintptr(fd), "ledger"), cpus: cpus}
 	if err := unix.Ftruncate(fd, int64(l.size())); err != nil {
 		return nil, fmt.Errorf("memfd of %d bytes: %w", l.size(), err)
 	}
@@ -58,7 +68,7 @@ func New(slots, cpus int) (*Ledger, error) {
 	if err := l.mmap(); err != nil {
 		return nil, err
 	}
-	for i, n := range []uint64{magic, uint64(slots), uint64(cpus)} {
+	for i, n := range []uint64{Layout, uint64(cpus)} {
 		binary.NativeEndian.PutUint64(l.memory[8*i:], n)
 	}
 	return l, nil
@@ -71,18 +81,43 @@ func Open(file *os.File) (*Ledger, error) {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	word := func(i int) uint64 { return binary.NativeEndian.Uint64(header[8*i:]) }
-	if word(0) != magic || word(1) < 1 || word(1) > 1024 || word(2) < 1 || word(2) > 1<<16 {
-		return nil, fmt.Errorf("ledger: header % x is not of this version", header[:24])
+	if word(0) != Layout || word(1) < 1 || word(1) > 1<<16 {
+		return nil, fmt.Errorf("ledger: header % x is not of this version", header[:16])
 	}
-	l := &Ledger{file: file, slots: int(word(1)), cpus: int(word(2))}
+	l := &Ledger{file: file, cpus: int(word(1))}
+	st, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	if st.Size() != int64(l.size()) {
+		return nil, fmt.Errorf("ledger of %d bytes, not %d", st.Size(), l.size())
+	}
 	return l, l.mmap()
+}
+
+// Lock returns when no other process holds the lock, which ends with the
+// process that has it. Only a worker that has it serves, whatever daemon it
+// belongs to: two would write in the same slots.
+func (l *Ledger) Lock() error {
+	// flock(2) goes by the open file, and all have the one that New opened.
+	own, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", l.file.Fd()), os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("open the ledger: %w", err)
+	}
+	for {
+		if err = unix.Flock(int(own.Fd()), unix.LOCK_EX); err != unix.EINTR {
+			break
+		}
+	}
+	l.lock = own // open as long as the process lives
+	return err
 }
 
 func (l *Ledger) size() int {
 	return l.keptAt() + fusefs.KeptBytes + sample.StoreBytes(l.cpus)
 }
 
-func (l *Ledger) keptAt() int { return headerBytes + l.slots*slotBytes }
+func (l *Ledger) keptAt() int { return headerBytes + MaxReaders*slotBytes }
 
 func (l *Ledger) mmap() (err error) {
 	l.memory, err = unix.Mmap(int(l.file.Fd()), 0, l.size(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
@@ -95,10 +130,10 @@ func (l *Ledger) mmap() (err error) {
 // File is what a worker gets to Open.
 func (l *Ledger) File() *os.File { return l.file }
 
-// Slots are the request buffers, one per reader. One whose first word, the
+// Slots are the request buffers, one for each possible reader. One whose first word, the
 // request's length, is not 0 holds a request without an answer.
 func (l *Ledger) Slots() [][]byte {
-	slots := make([][]byte, l.slots)
+	slots := make([][]byte, MaxReaders)
 	for i := range slots {
 		slots[i] = l.memory[headerBytes+i*slotBytes:][:slotBytes:slotBytes]
 	}
@@ -119,13 +154,13 @@ func (l *Ledger) SetInit(request []byte) error {
 		return fmt.Errorf("INIT request of %d bytes", len(request))
 	}
 	copy(l.memory[initAt:], request)
-	binary.NativeEndian.PutUint64(l.memory[24:], uint64(len(request)))
+	binary.NativeEndian.PutUint64(l.memory[initBytesAt:], uint64(len(request)))
 	return nil
 }
 
 // Init returns the INIT request.
 func (l *Ledger) Init() []byte {
-	n := min(binary.NativeEndian.Uint64(l.memory[24:]), headerBytes-initAt)
+	n := min(binary.NativeEndian.Uint64(l.memory[initBytesAt:]), headerBytes-initAt)
 	return l.memory[initAt:][:n]
 }
 
@@ -138,6 +173,9 @@ func (l *Ledger) Answered() *atomic.Uint64 {
 // Orphans is not 0 while running containers may have mounts of a daemon that
 // is gone, or the host's own, and nobody has looked after them yet.
 func (l *Ledger) Orphans() *atomic.Uint64 { return l.word(orphansAt) }
+
+// Workers is how many workers were let in.
+func (l *Ledger) Workers() *atomic.Uint64 { return l.word(workersAt) }
 
 func (l *Ledger) word(at int) *atomic.Uint64 {
 	return (*atomic.Uint64)(unsafe.Pointer(&l.memory[at])) // aligned: mmap's is, and at

@@ -2,12 +2,14 @@ package ledger
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"testing"
+	"time"
 )
 
 func TestTwoProcessesShareOne(t *testing.T) {
-	first, err := New(2, 4)
+	first, err := New(4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +28,7 @@ func TestTwoProcessesShareOne(t *testing.T) {
 		t.Errorf("INIT is %q", got)
 	}
 	slots := second.Slots()
-	if len(slots) != 2 || !bytes.HasPrefix(slots[1], []byte("a request")) || slots[0][0] != 0 {
+	if len(slots) != MaxReaders || !bytes.HasPrefix(slots[1], []byte("a request")) || slots[0][0] != 0 {
 		t.Errorf("%d slots, the second begins with %.9q", len(slots), slots[1])
 	}
 	if n := second.Answered().Load(); n != 3 {
@@ -59,11 +61,47 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestLedgerCannotShrink(t *testing.T) {
-	l, err := New(1, 1)
+	l, err := New(1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := l.File().Truncate(1); err == nil {
 		t.Error("a process that shrinks the ledger would kill the others by SIGBUS")
+	}
+}
+
+func TestOneHoldsTheLock(t *testing.T) {
+	l, err := New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	other, err := Open(l.File())
+	if err != nil {
+		t.Fatal(err)
+	}
+	locked := make(chan error, 1)
+	go func() { locked <- other.Lock() }()
+	select {
+	case err := <-locked:
+		t.Fatalf("two hold the lock (%v)", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	l.lock.Close() // as when the process ends
+	if err := <-locked; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpenRefusesAnotherSize(t *testing.T) {
+	l, err := New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary.NativeEndian.PutUint64(l.memory[8:], 2) // CPUs
+	if _, err := Open(l.File()); err == nil {
+		t.Error("a ledger that is too small was mapped")
 	}
 }

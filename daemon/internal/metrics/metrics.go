@@ -11,6 +11,7 @@ type Metrics struct {
 	reads      *prometheus.CounterVec
 	fallbacks  *prometheus.CounterVec
 	reattached *prometheus.CounterVec
+	late       prometheus.Counter
 }
 
 // New makes a fresh set, in a registry of its own.
@@ -29,8 +30,12 @@ func New() *Metrics {
 			Name: "podview_reattached_total",
 			Help: "Mounts in running containers that were dead or the host's own, by what came of it: replaced or failed.",
 		}, []string{"result"}),
+		late: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "podview_late_total",
+			Help: "Reads answered with the host's own bytes because they took longer than --read-deadline.",
+		}),
 	}
-	m.registry.MustRegister(m.reads, m.fallbacks, m.reattached)
+	m.registry.MustRegister(m.reads, m.fallbacks, m.reattached, m.late)
 	return m
 }
 
@@ -42,6 +47,18 @@ func (m *Metrics) Read(file string) prometheus.Counter { return m.reads.WithLabe
 
 // Fallback counts one read that showed the host.
 func (m *Metrics) Fallback(file, stage string) { m.fallbacks.WithLabelValues(file, stage).Inc() }
+
+// Late counts one read that took too long.
+func (m *Metrics) Late() { m.late.Inc() }
+
+// Workers shows how many workers the holder has let in: one, and one more for
+// each that died or was handed the mount.
+func (m *Metrics) Workers(count func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "podview_workers_total",
+		Help: "Processes that came to serve this mount; each after the first has followed a crash or a hand-over.",
+	}, func() float64 { return float64(count()) }))
+}
 
 // Reattached counts one container's mounts.
 func (m *Metrics) Reattached(replaced, failed int) {

@@ -7,22 +7,32 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 )
 
-// Conn is one FUSE connection being served.
+// Conn is one FUSE connection being served. The fields are set before Serve.
 type Conn struct {
-	fd     int
-	server *fuse.ProtocolServer
-	slots  [][]byte
+	// Readers is how many threads take requests while none of them is stuck;
+	// NewConn sets it to one for each slot.
+	Readers int
 	// Answered, if not nil, is raised with each reply. It may be in memory
 	// shared with the holder.
 	Answered *atomic.Uint64
+	// Deadline, if not 0, is when a request that is not answered yet is
+	// answered by Late instead. Missed, if not nil, is called for each.
+	Deadline time.Duration
+	Late     fuse.RawFileSystem
+	Missed   func()
+
+	fd     int
+	server *fuse.ProtocolServer
+	late   *fuse.ProtocolServer
+	slots  [][]byte
 }
 
 // maxWriteBytes is the least the kernel takes; nobody can write here. It
@@ -46,12 +56,17 @@ func NewSlots(readers int) [][]byte {
 	return slots
 }
 
-// NewConn serves fs on fd, a FUSE device with a mounted connection, with one
-// reader for each slot. A reader takes requests from the kernel straight into
-// its slot, and sets the first word there to 0 when it has answered: in memory
-// that outlives the process, a request that was taken is never lost.
+// NewConn serves fs on fd, a FUSE device with a mounted connection, with at
+// most one reader for each slot. A reader takes requests from the kernel
+// straight into its slot, and sets the first word there to 0 when it has
+// answered: in memory that outlives the process, a request that was taken is
+// never lost.
 func NewConn(fd int, fs fuse.RawFileSystem, slots [][]byte) *Conn {
-	return &Conn{fd: fd, slots: slots, server: fuse.NewProtocolServer(fs, &fuse.MountOptions{
+	return &Conn{fd: fd, slots: slots, Readers: len(slots), server: newServer(fs)}
+}
+
+func newServer(fs fuse.RawFileSystem) *fuse.ProtocolServer {
+	return fuse.NewProtocolServer(fs, &fuse.MountOptions{
 		MaxWrite:           maxWriteBytes,
 		DisableReadDirPlus: true,
 		// MAX_PAGES would shrink reads to MaxWrite; without it they may be
@@ -62,7 +77,7 @@ func NewConn(fd int, fs fuse.RawFileSystem, slots [][]byte) *Conn {
 			klog.ErrorS(fmt.Errorf("%v", r), "Request handler panicked")
 			return fuse.EIO
 		},
-	})}
+	})
 }
 
 // quietLogger drops go-fuse's complaints: unknown opcodes are answered with
@@ -82,7 +97,7 @@ func (c *Conn) Handshake() ([]byte, error) {
 			return nil, fmt.Errorf("read %s: %w", device, err)
 		}
 		init := bytes.Clone(c.slots[0][:n])
-		c.answer(c.slots[0], make([]byte, replyBufferBytes))
+		c.answer(c.server, c.slots[0], make([]byte, replyBufferBytes))
 		return init, nil
 	}
 }
@@ -90,8 +105,15 @@ func (c *Conn) Handshake() ([]byte, error) {
 // Adopt makes c the successor of whoever answered init: the same request gets
 // the same answer, which the kernel has already.
 func (c *Conn) Adopt(init []byte) error {
-	if _, status := c.server.HandleRequest([][]byte{init}, [][]byte{make([]byte, replyBufferBytes)}); !status.Ok() {
-		return fmt.Errorf("INIT of %d bytes: %v", len(init), status)
+	servers := []*fuse.ProtocolServer{c.server}
+	if c.Late != nil {
+		c.late = newServer(c.Late)
+		servers = append(servers, c.late)
+	}
+	for _, server := range servers {
+		if _, status := server.HandleRequest([][]byte{init}, [][]byte{make([]byte, replyBufferBytes)}); !status.Ok() {
+			return fmt.Errorf("INIT of %d bytes: %v", len(init), status)
+		}
 	}
 	return nil
 }
@@ -102,44 +124,24 @@ func (c *Conn) Adopt(init []byte) error {
 //
 // There should be more than one reader, because a slow cgroup read must not
 // keep the others waiting; but few, because handing a request from thread to
-// thread costs more than answering it.
+// thread costs more than answering it. A reader that is stuck all the same is
+// replaced as long as there is a slot; see crew.
 func (c *Conn) Serve(stop int) error {
-	c.AnswerPending()
-	errs := make([]error, len(c.slots))
-	var wg sync.WaitGroup
-	for i, slot := range c.slots {
-		wg.Go(func() { errs[i] = c.read(slot, stop) })
+	crew := newCrew(c, stop)
+	crew.start()
+	if c.late == nil {
+		return crew.wait(nil)
 	}
-	wg.Wait()
-	return errors.Join(errs...)
+	looks := time.NewTicker(lookInterval)
+	defer looks.Stop()
+	return crew.wait(looks.C)
 }
 
 // AnswerPending answers what a predecessor left in the slots.
 func (c *Conn) AnswerPending() {
 	for _, slot := range c.slots {
 		if pending(slot) > 0 {
-			c.answer(slot, make([]byte, replyBufferBytes))
-		}
-	}
-}
-
-// read is one reader: plain blocking system calls, no poller.
-func (c *Conn) read(slot []byte, stop int) error {
-	reply := make([]byte, replyBufferBytes)
-	for {
-		if stop >= 0 && stopped(c.fd, stop) {
-			return nil
-		}
-		_, err := unix.Read(c.fd, slot)
-		switch {
-		case err == nil:
-			c.answer(slot, reply)
-		case errors.Is(err, unix.ENODEV): // unmounted
-			return nil
-		case errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN), errors.Is(err, unix.ENOENT):
-			// ENOENT: the caller was killed before we took its request.
-		default:
-			return fmt.Errorf("read %s: %w", device, err)
+			c.answer(c.server, slot, make([]byte, replyBufferBytes))
 		}
 	}
 }
@@ -155,24 +157,30 @@ func stopped(fd, stop int) bool {
 }
 
 // answer replies to the request in slot, and empties the slot.
-func (c *Conn) answer(slot, reply []byte) {
-	defer binary.NativeEndian.PutUint32(slot, 0)
+func (c *Conn) answer(server *fuse.ProtocolServer, slot, reply []byte) {
+	c.reply(server, slot, reply)
+	binary.NativeEndian.PutUint32(slot, 0)
+}
+
+// reply answers a request; buffer is for the reply.
+func (c *Conn) reply(server *fuse.ProtocolServer, slot, buffer []byte) {
 	request := slot[:pending(slot)]
 	if isPollHack(request) {
-		n := failure(request, reply, unix.ENOENT)
-		_, _ = unix.Write(c.fd, reply[:n])
+		n := failure(request, buffer, unix.ENOENT)
+		_, _ = unix.Write(c.fd, buffer[:n])
 		return
 	}
-	n, status := c.server.HandleRequest([][]byte{request}, [][]byte{reply})
+	n, status := server.HandleRequest([][]byte{request}, [][]byte{buffer})
 	if !status.Ok() {
 		klog.ErrorS(fmt.Errorf("%v", status), "Could not parse a FUSE request", "bytes", len(request))
-		n = failure(request, reply, unix.EIO)
+		n = failure(request, buffer, unix.EIO)
 	}
 	if n == 0 { // FORGET and the like have no reply
 		return
 	}
-	if _, err := unix.Write(c.fd, reply[:n]); err != nil && !errors.Is(err, unix.ENOENT) {
-		// ENOENT: the caller was interrupted and no longer waits.
+	if _, err := unix.Write(c.fd, buffer[:n]); err != nil && !errors.Is(err, unix.ENOENT) {
+		// ENOENT: the caller was interrupted and no longer waits, or somebody
+		// else has answered it (crew.look, a worker before this one).
 		klog.ErrorS(err, "Could not answer a FUSE request")
 	}
 	if c.Answered != nil {

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/klog/v2"
+
+	"github.com/podview/podview/daemon/internal/failopen"
+	"github.com/podview/podview/daemon/internal/handover"
+	"github.com/podview/podview/daemon/internal/ledger"
+)
+
+// ledgerLayout is what a podview that hands over tells of its ledger.
+const ledgerLayout = ledger.Layout
+
+// fit says in one line why this process can't serve at all.
+func fit(c *serveConfig) error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("must run as root: it mounts, and reads every container's cgroup (running as uid %d)", os.Geteuid())
+	}
+	if _, err := os.Stat("/dev/fuse"); err != nil {
+		return fmt.Errorf("no FUSE device: %w (load the module fuse, or give the container /dev/fuse)", err)
+	}
+	own, errOwn := os.Readlink("/proc/self/ns/cgroup")
+	init, errInit := os.Readlink(c.root.Path("/proc/1/ns/cgroup"))
+	if errOwn == nil && errInit == nil && own != init {
+		klog.ErrorS(nil, "In a cgroup namespace of its own podview can't tell the containers' cgroups, and will show the host; run it privileged (Kubernetes) or with the host's cgroup namespace")
+	}
+	return nil
+}
+
+// busyError: another podview has the mount, and keeps it. It is waited for.
+type busyError struct{ error }
+
+const (
+	retryInterval = time.Second
+	// remindInterval is between two log lines that say the same.
+	remindInterval = time.Minute
+)
+
+// acquire gets the mount: from the podview that serves it, or by mounting. It
+// waits while one serves it that does not hand it over. nil without an error
+// means that ctx has ended first.
+func acquire(ctx context.Context, c *serveConfig, args []string) (*servedMount, error) {
+	var said string
+	var saidAt time.Time
+	for {
+		m, err := tryAcquire(c, args)
+		var busy busyError
+		if !errors.As(err, &busy) {
+			return m, err
+		}
+		if err.Error() != said || time.Since(saidAt) > remindInterval {
+			said, saidAt = err.Error(), time.Now()
+			klog.ErrorS(err, "Waiting until the mount is free", "mount", c.mount)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-time.After(retryInterval):
+		}
+	}
+}
+
+// tryAcquire is one attempt. Of several podviews that start at once one at a
+// time is here, so that no two mount.
+func tryAcquire(c *serveConfig, args []string) (*servedMount, error) {
+	unlock, err := lockStart(filepath.Dir(c.mount))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	predecessor, err := handover.Ask(c.socketPath(), version, ledgerLayout)
+	switch {
+	case err == nil:
+		return takeOver(c, args, predecessor)
+	case errors.Is(err, handover.ErrNobody):
+		return mountNew(c, args)
+	}
+	return nil, busyError{err}
+}
+
+// lockStart locks the directory that the mountpoint is in.
+func lockStart(dir string) (unlock func(), err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("--mount: %w", err)
+	}
+	switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		f.Close()
+		return nil, busyError{fmt.Errorf("another podview is starting in %s", dir)}
+	case err != nil:
+		f.Close()
+		return nil, fmt.Errorf("--mount: lock %s: %w", dir, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// takeOver goes on with a predecessor's mount.
+func takeOver(c *serveConfig, args []string, p *handover.Predecessor) (*servedMount, error) {
+	m, hostOnly, err := newServedMount(c, args)
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	m.Device, m.predecessor, m.Inherited = p.Mount.Device, p, true
+	sameLedger := p.Mount.Layout == ledgerLayout
+	if sameLedger {
+		m.Ledger, err = ledger.Open(p.Mount.Ledger)
+	} else {
+		klog.InfoS("The podview before this one keeps its counters in another way; they start anew", "its version", p.Mount.Version)
+		p.Mount.Ledger.Close()
+		var cpus int
+		if cpus, err = hostOnly.PossibleCPUs(); err == nil {
+			m.Ledger, err = ledger.New(cpus)
+		}
+		if err == nil {
+			err = m.Ledger.SetInit(p.Mount.Init)
+		}
+	}
+	if err == nil {
+		err = m.Prepare()
+	}
+	if err != nil {
+		p.Close()
+		return nil, fmt.Errorf("take over the mount: %w", err)
+	}
+	if err := p.Take(sameLedger); err != nil {
+		m.Dismiss()
+		return nil, busyError{err}
+	}
+	klog.InfoS("Took over the mount", "mount", c.mount, "from version", p.Mount.Version)
+	if c.failOpen {
+		linkUnder(c)
+	}
+	return m, nil
+}
+
+// linkUnder makes the links under a mount that is in use: an earlier podview
+// may have made them for other paths.
+func linkUnder(c *serveConfig) {
+	err := failopen.Under(c.mount, func(dir string) error {
+		_, err := failopen.Make(dir, present(c.root))
+		return err
+	})
+	if err != nil {
+		klog.ErrorS(err, "Without podview, new pods that need these files will not start", "mount", c.mount)
+	}
+}

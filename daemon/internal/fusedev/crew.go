@@ -1,0 +1,144 @@
+package fusedev
+
+import (
+	"errors"
+	"time"
+
+	"k8s.io/klog/v2"
+)
+
+// crew is the readers of a connection. One that makes no progress, because
+// the kernel keeps a cgroup file from it, gets a stand-in, so that as many as
+// the connection's Readers go on; as long as there are slots. The last slot's
+// reader answers from the host alone, so that somebody always answers.
+//
+// Only wait's goroutine touches the fields.
+type crew struct {
+	conn    *Conn
+	stop    int
+	members []*reader // by slot, nil where there is none
+	ended   chan end
+}
+
+type end struct {
+	slot int
+	err  error
+}
+
+// lookInterval is how often the watch looks. A reader that is at the same
+// request at two looks is stuck.
+const lookInterval = 250 * time.Millisecond
+
+func newCrew(c *Conn, stop int) *crew {
+	return &crew{conn: c, stop: stop, members: make([]*reader, len(c.slots)), ended: make(chan end, len(c.slots))}
+}
+
+// start begins with the readers that are always there, and one for each
+// request that a predecessor left in another slot, which then leaves.
+func (w *crew) start() {
+	for slot := range w.conn.slots {
+		if slot < w.conn.Readers {
+			w.add(slot)
+		} else if pending(w.conn.slots[slot]) > 0 {
+			w.add(slot).leave = true
+		}
+	}
+	for slot, r := range w.members {
+		if r != nil {
+			w.run(slot)
+		}
+	}
+}
+
+// add makes a reader for a slot; run starts it.
+func (w *crew) add(slot int) *reader {
+	r := &reader{conn: w.conn, server: w.conn.server, slot: w.conn.slots[slot]}
+	if w.isLast(slot) {
+		r.server = w.conn.late
+	}
+	w.members[slot] = r
+	return r
+}
+
+func (w *crew) run(slot int) {
+	r := w.members[slot]
+	go func() { w.ended <- end{slot, r.run(w.stop)} }()
+}
+
+// wait returns when a reader has found the connection ended; others may still
+// be stuck then.
+func (w *crew) wait(looks <-chan time.Time) error {
+	for {
+		select {
+		case e := <-w.ended:
+			if !errors.Is(e.err, errLeft) {
+				return e.err
+			}
+			w.members[e.slot] = nil
+		case <-looks:
+			w.look()
+		}
+	}
+}
+
+// look counts the readers that are stuck, answers for those that have been
+// too long, and keeps as many going as there should be.
+func (w *crew) look() {
+	going := 0
+	tooLong := int(w.conn.Deadline / lookInterval)
+	for _, r := range w.members {
+		if r == nil {
+			continue
+		}
+		switch looks := r.look(); {
+		case looks == 0:
+			going++
+		case looks == max(tooLong, 1):
+			if request := r.stuckOn(); request != nil {
+				go w.conn.answerLate(request)
+			}
+		}
+	}
+	w.adjust(going)
+}
+
+// adjust brings the number of those that are not stuck to what it should be.
+// The reader of the last slot is there only while there is no other.
+func (w *crew) adjust(going int) {
+	for slot, r := range w.members {
+		switch {
+		case r == nil && (going == 0 || going < w.conn.Readers && !w.isLast(slot)):
+			w.add(slot)
+			w.run(slot)
+			going++
+			klog.V(1).InfoS("A reader is stuck in a slow file; another takes its place", "slot", slot)
+		case r != nil && r.looks == 0:
+			r.dismiss(w.surplus(slot))
+		}
+	}
+}
+
+// surplus tells whether enough readers in lower slots are going.
+func (w *crew) surplus(slot int) bool {
+	before := 0
+	for _, r := range w.members[:slot] {
+		if r != nil && r.looks == 0 {
+			before++
+		}
+	}
+	return before >= w.conn.Readers || w.isLast(slot) && before > 0
+}
+
+// isLast tells the slot whose reader answers from the host.
+func (w *crew) isLast(slot int) bool {
+	return w.conn.late != nil && slot == len(w.members)-1 && slot >= w.conn.Readers
+}
+
+// answerLate answers a request that another reader is still at. That one's
+// answer comes too late then, and the kernel refuses it.
+func (c *Conn) answerLate(request []byte) {
+	if c.Missed != nil {
+		c.Missed()
+	}
+	c.reply(c.late, request, make([]byte, replyBufferBytes))
+}

@@ -1,0 +1,262 @@
+package handover
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// askEnv makes the test's binary ask at that socket, as another user.
+const askEnv = "PODVIEW_TEST_ASK"
+
+func TestMain(m *testing.M) {
+	if socket := os.Getenv(askEnv); socket != "" {
+		_, err := Ask(socket, "test", 1)
+		os.Stdout.WriteString(err.Error())
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func temporary(t *testing.T, text string) *os.File {
+	t.Helper()
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if _, err := f.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// listen offers a mount; root's, because only root is talked to.
+func listen(t *testing.T) (socket string, l *Listener) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root is talked to")
+	}
+	// Too long for sockaddr_un, which must not matter.
+	dir := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	socket = filepath.Join(dir, "view.sock")
+	l, err := Listen(socket, Mount{Version: "old", Layout: 7, Init: []byte("init"), Device: temporary(t, "device"), Ledger: temporary(t, "ledger")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		select {
+		case <-l.closed:
+		default:
+			l.Close()
+		}
+	})
+	return socket, l
+}
+
+func TestHandOver(t *testing.T) {
+	socket, l := listen(t)
+	st, err := os.Stat(socket)
+	if err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v: only root may connect", st.Mode(), err)
+	}
+	p, err := Ask(socket, "new", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Mount.Version != "old" || p.Mount.Layout != 7 || string(p.Mount.Init) != "init" {
+		t.Errorf("%+v", p.Mount)
+	}
+	for want, f := range map[string]*os.File{"device": p.Mount.Device, "ledger": p.Mount.Ledger} {
+		text, err := io.ReadAll(io.NewSectionReader(f, 0, 100))
+		if string(text) != want || err != nil {
+			t.Errorf("for the %s came %q (%v)", want, text, err)
+		}
+		if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("the %s would leak into other programs (%v)", want, err)
+		}
+	}
+	took := make(chan error, 1)
+	go func() { took <- p.Take(true) }()
+	s := <-l.Taken()
+	if s.Version != "new" || !s.Ledger {
+		t.Errorf("%+v", s)
+	}
+	select {
+	case err := <-took:
+		t.Fatalf("it goes on before it may (%v)", err)
+	default:
+	}
+	if err := s.Yield(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-took; err != nil {
+		t.Fatal(err)
+	}
+	if !p.StandsBy() {
+		t.Error("the old one does not stand by")
+	}
+	ended := make(chan bool, 1)
+	go func() { ended <- s.Ended() }()
+	p.Release()
+	if !<-ended {
+		t.Error("it was released, and does not know")
+	}
+	if _, err := Ask(socket, "third", 7); !errors.Is(err, ErrNobody) {
+		t.Errorf("a mount was offered twice: %v", err)
+	}
+}
+
+func TestSuccessorEnds(t *testing.T) {
+	socket, l := listen(t)
+	p, err := Ask(socket, "new", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Close() // before it takes the mount: the offer stands
+	if p, err = Ask(socket, "newer", 8); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = p.Take(false) }()
+	s := <-l.Taken()
+	if s.Version != "newer" || s.Ledger {
+		t.Errorf("%+v", s)
+	}
+	if err := s.Yield(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan bool, 1)
+	go func() { ended <- s.Ended() }()
+	p.Close()
+	if <-ended {
+		t.Error("it takes a successor's death for its release")
+	}
+}
+
+func TestPredecessorEnds(t *testing.T) {
+	socket, l := listen(t)
+	p, err := Ask(socket, "new", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	took := make(chan error, 1)
+	go func() { took <- p.Take(true) }()
+	s := <-l.Taken()
+	l.Close()
+	s.Close() // without a word
+	if err := <-took; err == nil || !strings.Contains(err.Error(), "old") {
+		t.Errorf("%v; want an error that names the version", err)
+	}
+	if p.StandsBy() {
+		t.Error("a dead podview stands by")
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	socket, l := listen(t)
+	l.Close()
+	for _, path := range []string{socket, socket + ".not-there"} {
+		if _, err := Ask(path, "new", 7); !errors.Is(err, ErrNobody) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// Whoever speaks another protocol is told so, and the offer stands.
+func TestOtherProtocol(t *testing.T) {
+	socket, _ := listen(t)
+	conn := dialRaw(t, socket)
+	if err := conn.send(message{Protocol: Protocol + 1, Version: "future"}); err != nil {
+		t.Fatal(err)
+	}
+	m, files, err := conn.receive(answerTimeout)
+	if err != nil || len(files) != 0 || m.Refused == "" || m.Protocol != Protocol {
+		t.Errorf("%+v with %d files, %v", m, len(files), err)
+	}
+	p, err := Ask(socket, "new", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Close()
+}
+
+// A podview of another protocol, or anything else, at the socket is never
+// taken for nobody.
+func TestOtherPodview(t *testing.T) {
+	for name, test := range map[string]struct{ answer, want string }{
+		"refuses":     {`{"protocol":2,"version":"9.9","refused":"hand-over protocol 1, this is 2"}`, "9.9 refuses: hand-over protocol 1"},
+		"other offer": {`{"protocol":2,"version":"9.9"}`, "protocol 2"},
+		"no files":    {`{"protocol":1,"version":"9.9","init":"AAAA"}`, "9.9"},
+		"not JSON":    {`podview`, "invalid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			socket := filepath.Join(t.TempDir(), "view.sock")
+			l, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: socket, Net: "unixpacket"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			go func() {
+				if conn, err := l.AcceptUnix(); err == nil {
+					_, _ = conn.Write([]byte(test.answer))
+				}
+			}()
+			_, err = Ask(socket, "new", 7)
+			if err == nil || errors.Is(err, ErrNobody) || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), socket) {
+				t.Errorf("%v; want %q and the socket's name", err, test.want)
+			}
+		})
+	}
+}
+
+// Only root is talked to, whatever the socket file's mode.
+func TestAnotherUserIsRefused(t *testing.T) {
+	socket, _ := listen(t)
+	for dir := socket; dir != "/"; dir = filepath.Dir(dir) { // as far as the modes of ours go
+		if strings.HasPrefix(dir, os.TempDir()+"/") {
+			_ = os.Chmod(dir, 0o777)
+		}
+	}
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(filepath.Dir(socket), "ask")
+	if err := os.WriteFile(binary, self, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary)
+	cmd.Env = []string{askEnv + "=" + socket}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.Output()
+	// It panics when it gets an offer. The socket was within its reach:
+	if err != nil || bytes.Contains(out, []byte("permission denied")) || bytes.Contains(out, []byte(ErrNobody.Error())) {
+		t.Errorf("uid 65534 got: %s (%v)", out, err)
+	}
+}
+
+func dialRaw(t *testing.T, socket string) (p peer) {
+	t.Helper()
+	err := atSocket(socket, func(short string) error {
+		conn, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: short, Net: "unixpacket"})
+		p = peer{conn}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.conn.Close() })
+	return p
+}

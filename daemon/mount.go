@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"k8s.io/klog/v2"
+
+	"github.com/podview/podview/daemon/internal/fusedev"
+	"github.com/podview/podview/daemon/internal/fusefs"
+	"github.com/podview/podview/daemon/internal/handover"
+	"github.com/podview/podview/daemon/internal/holder"
+	"github.com/podview/podview/daemon/internal/metrics"
+	"github.com/podview/podview/daemon/internal/pipeline"
+)
+
+// servedMount is a mount that this process has: it serves it, or stands by
+// for the one that does.
+type servedMount struct {
+	*holder.Holder
+	config *serveConfig
+	cgroup string // the host's version, for the log
+	// predecessor stands by for us; nil where we mounted.
+	predecessor *handover.Predecessor
+	// handedOver: another podview serves the mount now.
+	handedOver bool
+}
+
+// newServedMount prepares what is the same whoever mounted.
+func newServedMount(c *serveConfig, args []string) (*servedMount, *pipeline.Pipeline, error) {
+	hostOnly, mode, err := c.pipeline(metrics.New())
+	if err != nil {
+		return nil, nil, err
+	}
+	hostOnly.HostOnly = true
+	m := &servedMount{config: c, cgroup: mode, Holder: &holder.Holder{Arguments: append([]string{workerCommand}, args...)}}
+	m.Host = func() fuse.RawFileSystem {
+		files := fusefs.New(hostOnly, present(c.root))
+		files.Kept = m.Ledger.Kept()
+		return files
+	}
+	return m, hostOnly, nil
+}
+
+// socketPath is where a successor asks for the mount: beside it, because the
+// mount itself may be dead.
+func (c *serveConfig) socketPath() string { return filepath.Clean(c.mount) + ".sock" }
+
+var errTaken = errors.New("a successor takes the mount")
+
+// serve keeps the mount served, by this process or by its successor, until
+// ctx ends.
+func (m *servedMount) serve(ctx context.Context) error {
+	for {
+		successor, err := m.serveUntilTaken(ctx)
+		if err != nil || successor == nil {
+			return err
+		}
+		if !m.yield(ctx, successor) {
+			m.handedOver = true
+			return nil
+		}
+		klog.InfoS("The podview that took the mount is gone; serving it again", "mount", m.config.mount, "its version", successor.Version)
+	}
+}
+
+// serveUntilTaken returns the successor that wants the mount, nil when ctx
+// has ended.
+func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor, error) {
+	serving, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var taken <-chan *handover.Successor
+	listener, err := handover.Listen(m.config.socketPath(), handover.Mount{
+		Version: version, Layout: ledgerLayout, Init: m.Ledger.Init(), Device: m.Device, Ledger: m.Ledger.File(),
+	})
+	if err != nil {
+		klog.ErrorS(err, "A successor can't take the mount; it will have to wait until this podview is gone")
+	} else {
+		defer listener.Close()
+		taken = listener.Taken()
+	}
+	ran := make(chan error, 1)
+	go func() { ran <- m.Run(serving) }()
+	select {
+	case successor := <-taken:
+		stop(errTaken)
+		<-ran
+		return successor, nil
+	case err := <-ran:
+		if ctx.Err() != nil {
+			select {
+			case successor := <-taken: // it came at the last moment
+				return successor, nil
+			default:
+				return nil, nil
+			}
+		}
+		return nil, errors.Join(errors.New("the mount was taken away"), err)
+	}
+}
+
+// yield gives the mount to the successor and stands by. back is true when it
+// is ours again, because the successor is gone.
+func (m *servedMount) yield(ctx context.Context, successor *handover.Successor) (back bool) {
+	defer successor.Close()
+	if m.predecessor != nil {
+		m.predecessor.Release()
+		m.predecessor = nil
+	}
+	if !successor.Ledger { // it can't see what our worker has left there
+		if _, err := m.AnswerPending(); err != nil {
+			klog.ErrorS(err, "Requests may be left without an answer")
+		}
+	}
+	if err := successor.Yield(); err != nil {
+		klog.ErrorS(err, "Could not hand over the mount", "to version", successor.Version)
+		return true
+	}
+	klog.InfoS("Handed over the mount; standing by", "mount", m.config.mount, "to version", successor.Version)
+	ended := make(chan bool, 1)
+	go func() { ended <- successor.Ended() }()
+	select {
+	case released := <-ended:
+		if !released {
+			return ctx.Err() == nil
+		}
+		klog.InfoS("Another podview stands by now; waiting to be ended")
+		_ = m.Device.Close() // a mount that all have left should end
+		<-ctx.Done()
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// leave ends this process's part in the mount.
+func (m *servedMount) leave() error {
+	mount := m.config.mount
+	switch {
+	case m.handedOver:
+		klog.InfoS("Another podview serves the mount", "mount", mount)
+	case m.predecessor != nil && m.predecessor.StandsBy():
+		klog.InfoS("Leaving the mount to the podview that served it before", "mount", mount, "its version", m.predecessor.Mount.Version)
+	case m.config.leave:
+		klog.InfoS("Leaving the mount", "mount", mount)
+	default:
+		klog.InfoS("Unmounting", "mount", mount)
+		handover.Remove(m.config.socketPath())
+		if err := fusedev.Unmount(mount); err != nil {
+			return fmt.Errorf("%w (was the mount moved?)", err)
+		}
+	}
+	return nil
+}
