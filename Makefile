@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: build test deps lint unit fuzz generate generate-check demo \
-	conformance conformance-host conformance-vm soak clean help bin/conformance.test
+	conformance conformance-host conformance-vm soak compare-faults clean help \
+	bin/conformance.test bin/podview.earlier
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 100000x
@@ -49,22 +50,34 @@ generate-check: ## fail when a generated document is not what generate writes
 demo: build ## show free, top and others in a 128Mi/500m and a 256Mi/1 container
 	@sh conformance/demo.sh
 
+# The commit before this one, for TestUpgrade; where it cannot be had, that
+# test says so.
+bin/podview.earlier:
+	@git rev-parse -q --verify HEAD~1 >/dev/null || { echo "no commit before this one in this clone"; exit 0; }; \
+	rm -rf .cache/earlier && mkdir -p .cache/earlier && git archive HEAD~1 | tar -x -C .cache/earlier && \
+	cd .cache/earlier && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=earlier" -o ../../bin/podview.earlier ./daemon && \
+	rm -rf ../earlier
+
 bin/conformance.test:
 	@cd conformance && CGO_ENABLED=0 go test -c -o ../$@ .
 
 conformance: bin/conformance.test ## run the suite on a mounted tree: make conformance VIEW=/var/lib/lxcfs
 	VIEW="$(VIEW)" bin/conformance.test -test.v -test.timeout 10m
 
-conformance-host: build bin/conformance.test ## run the suite on this machine's kernel
+conformance-host: build bin/podview.earlier bin/conformance.test ## run the suite on this machine's kernel
 	@[ -w /dev/fuse ] && unshare --mount true || { echo "SKIP: needs root, CAP_SYS_ADMIN and /dev/fuse"; exit 0; }; \
 	PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 10m
 
-conformance-vm: build bin/conformance.test ## run the suite in a cgroup-v2-only VM
+conformance-vm: build bin/podview.earlier bin/conformance.test ## run the suite in a cgroup-v2-only VM
 	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
 	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 960 -- /conformance.test -test.v -test.timeout 15m
 
-soak: build bin/conformance.test ## the fault tests, 1000 kills of the worker
-	SOAK=1 PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 60m -test.run 'TestWorker'
+soak: build bin/conformance.test ## the fault tests: 1000 kills of the worker, 200 hand-overs
+	SOAK=1 PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 60m -test.run 'TestWorkerIsKilled|TestHandOver'
+
+compare-faults: bin/conformance.test ## the same readers on lxcfs, which is killed and started again
+	@command -v lxcfs >/dev/null || apt-get -qq install --no-install-recommends lxcfs </dev/null >/dev/null
+	LXCFS=1 bin/conformance.test -test.v -test.run TestLxcfsIsKilled
 
 clean: ## remove what was built; the downloads in .cache stay
 	rm -rf bin .cache/generated .cache/test .cache/vm.*
