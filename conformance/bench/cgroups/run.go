@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Run is one run's cgroups: one at the top of every hierarchy, in the place
@@ -14,6 +15,9 @@ import (
 type Run struct {
 	machine *Machine
 	top     string
+	// making is held while a cgroup is made: between its mkdir and its limits
+	// it is not ready for children.
+	making sync.Mutex
 }
 
 const topPrefix = "podview-bench-"
@@ -41,6 +45,8 @@ func (r *Run) Container(number int, l Limits) (*Container, error) {
 	pod := fmt.Sprintf("%s/burstable/pod%08d-4bbb-4de3-8dbf-3b8bbd5dc689", r.top, number)
 	path := fmt.Sprintf("%s/%064x", pod, number+1)
 	c := &Container{}
+	r.making.Lock()
+	defer r.making.Unlock()
 	for _, hierarchy := range r.machine.all {
 		if err := r.machine.make(hierarchy, path); err != nil {
 			return nil, err
