@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/podview/podview/conformance/bench/reader"
 	"github.com/podview/podview/conformance/bench/report"
@@ -49,7 +52,7 @@ func (p *phase) sliceOf(ctx context.Context, s *server, cell report.Cell) (*repo
 	drivers := spread(cell.Readers, len(p.containers), p.slice)
 	used := slices.Concat(drivers...)
 	request := func(op string, t turn) *reader.Request {
-		return &reader.Request{Op: op, Path: s.path(cell.File), Way: cell.Way, Threads: t.threads, Nsec: int64(t.share)}
+		return &reader.Request{Op: op, Path: s.path(cell.File), Way: cell.Way, Threads: t.threads}
 	}
 	unmeasured := func(op string) error {
 		return parallel(used, func(t turn) error {
@@ -64,14 +67,37 @@ func (p *phase) sliceOf(ctx context.Context, s *server, cell report.Cell) (*repo
 	if err != nil {
 		return nil, err
 	}
-	sample := &report.Sample{Readers: cell.Readers}
+	sample, err := p.bursts(ctx, drivers, request)
+	if err != nil {
+		return nil, err
+	}
+	after, err := s.cpuNsec()
+	if err != nil {
+		return nil, err
+	}
+	sample.Readers, sample.CPUNsec = cell.Readers, after-before
+	if sample.RSSBytes, err = s.rssBytes(); err != nil {
+		return nil, err
+	}
+	return sample, unmeasured("finish")
+}
+
+// bursts runs all drivers at the same time.
+func (p *phase) bursts(ctx context.Context, drivers [][]turn, request func(string, turn) *reader.Request) (*report.Sample, error) {
+	sample := &report.Sample{}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	errs := make([]error, len(drivers))
+	begin := monotonicNsec() + leadNsec
 	for i, turns := range drivers {
 		wg.Go(func() {
 			for _, t := range turns {
-				reply, err := p.containers[t.container].call(ctx, request("burst", t))
+				r := request("burst", t)
+				r.Nsec = int64(t.share)
+				if t.start >= 0 {
+					r.Start = begin + int64(t.start)
+				}
+				reply, err := p.containers[t.container].call(ctx, r)
 				if err != nil {
 					errs[i] = err
 					return
@@ -83,17 +109,16 @@ func (p *phase) sliceOf(ctx context.Context, s *server, cell report.Cell) (*repo
 		})
 	}
 	wg.Wait()
-	after, err := s.cpuNsec()
-	for _, e := range append(errs, err) {
-		if e != nil {
-			return nil, e
-		}
-	}
-	sample.CPUNsec = after - before
-	if sample.RSSBytes, err = s.rssBytes(); err != nil {
-		return nil, err
-	}
-	return sample, unmeasured("finish")
+	return sample, errors.Join(errs...)
+}
+
+// leadNsec is how long before its start a burst is asked for.
+const leadNsec = int64(5 * time.Millisecond)
+
+func monotonicNsec() int64 {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // fails for no clock that exists
+	return ts.Nano()
 }
 
 func add(s *report.Sample, r reader.Reply) {
@@ -106,7 +131,13 @@ func add(s *report.Sample, r reader.Reply) {
 type turn struct {
 	container, threads int
 	share              time.Duration
+	start              time.Duration // after the slice's; -1: when the turn before is over
 }
+
+// shortTurn is too short to be prepared for: the next follows at once. Longer
+// ones start at a set time, all drivers' together, so that as many readers
+// read at a time as the cell says.
+const shortTurn = 10 * time.Millisecond
 
 // spread deals the containers out: each driver has some of them, reads in one
 // after the other, and stands for one reader; for several, where there are
@@ -124,6 +155,10 @@ func spread(readers, containers int, slice time.Duration) [][]turn {
 	for _, turns := range drivers {
 		for i := range turns {
 			turns[i].share = slice / time.Duration(len(turns))
+			turns[i].start = -1
+			if i == 0 || turns[i].share >= shortTurn {
+				turns[i].start = time.Duration(i) * (turns[i].share + time.Duration(leadNsec))
+			}
 		}
 	}
 	return drivers

@@ -29,6 +29,9 @@ type Request struct {
 	// A thread's burst ends after Ops reads; if that is 0, after Nsec.
 	Ops  int   `json:"ops,omitempty"`
 	Nsec int64 `json:"nsec,omitempty"`
+	// Start is when a burst starts, on CLOCK_MONOTONIC in ns; 0 is at once. A
+	// thread that the scheduler lets start later has lost that time.
+	Start int64 `json:"start,omitempty"`
 }
 
 // View is one server's files, to be bound over a /proc and a /sys of their own.

@@ -104,8 +104,13 @@ func (w *worker) forget() {
 // repeat reads until the burst is over. read returns its own measure of how
 // long it took; 0 for none.
 func (w *worker) repeat(r *Request, read func() (int64, error)) (o outcome) {
-	start := time.Now()
-	for last := time.Duration(0); r.Ops > 0 && o.ops < r.Ops || r.Ops == 0 && int64(last) < r.Nsec; {
+	start, err := begin(r.Start)
+	if err != nil {
+		return outcome{err: err}
+	}
+	last := time.Since(start)
+	o.nsec = int64(last) // also of one that comes too late to read at all
+	for r.Ops > 0 && o.ops < r.Ops || r.Ops == 0 && int64(last) < r.Nsec {
 		own, err := read()
 		if err != nil {
 			o.err = fmt.Errorf("%s: %w", r.Path, err)
@@ -121,6 +126,22 @@ func (w *worker) repeat(r *Request, read func() (int64, error)) (o outcome) {
 		o.nsec = int64(now)
 	}
 	return o
+}
+
+// begin waits for a moment on CLOCK_MONOTONIC, which is one for all processes,
+// and returns it as Go has it.
+func begin(monotonic int64) (time.Time, error) {
+	now := time.Now()
+	if monotonic == 0 {
+		return now, nil
+	}
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return now, err
+	}
+	start := now.Add(time.Duration(monotonic - ts.Nano()))
+	time.Sleep(time.Until(start))
+	return start, nil
 }
 
 func open(path *byte) (fd int, err error) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestMain plays the part of a child that reads, too.
@@ -65,6 +67,36 @@ func TestBurstEndsInTime(t *testing.T) {
 	reply, err := c.answer(&Request{Op: "burst", Path: "/proc/uptime", Way: Open, Threads: 1, Nsec: nsec})
 	if err != nil || reply.ThreadNsec < nsec || reply.Ops < 1 {
 		t.Errorf("%+v, %v", reply, err)
+	}
+}
+
+// TestLateStartCounts: who starts late has read for less of the time.
+func TestLateStartCounts(t *testing.T) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		t.Fatal(err)
+	}
+	const late = int64(50 * time.Millisecond)
+	for _, test := range []struct {
+		start   int64
+		minimum int64
+	}{{ts.Nano() - late, late}, {ts.Nano() + late, 1}} {
+		reply, err := newContainer(t).answer(&Request{Op: "burst", Path: "/proc/uptime", Way: Open, Threads: 1, Ops: 1, Start: test.start})
+		if err != nil || reply.Ops != 1 || reply.ThreadNsec < test.minimum {
+			t.Errorf("started at %d, now %d: %+v, %v", test.start, ts.Nano(), reply, err)
+		}
+		var now unix.Timespec
+		_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
+		if now.Nano() < test.start {
+			t.Errorf("done at %d, before %d", now.Nano(), test.start)
+		}
+	}
+}
+
+func TestTooLateToRead(t *testing.T) {
+	reply, err := newContainer(t).answer(&Request{Op: "burst", Path: "/proc/uptime", Way: Open, Threads: 1, Nsec: 1000, Start: 1})
+	if err != nil || reply.Ops != 0 || reply.ThreadNsec < 1000 {
+		t.Errorf("%+v, %v; want no read, and the time that was lost", reply, err)
 	}
 }
 

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -36,49 +35,77 @@ func columns(b *strings.Builder) *tabwriter.Writer {
 // short is how a server is called in the table's head.
 var short = map[string]string{Native: "kernel", Null: "null", Podview: "podview", Lxcfs: "lxcfs"}
 
+// figure is a column group: one column for each server.
+type figure struct {
+	name   string
+	format string
+	value  func(Figures) float64
+}
+
+var figures = []figure{
+	{"ops/s", "%9.0f", func(f Figures) float64 { return f.OpsPerSec }},
+	{"p50 us", "%9.1f", func(f Figures) float64 { return f.P50Usec }},
+	{"p99 us", "%9.0f", func(f Figures) float64 { return f.P99Usec }},
+	{"server CPU us", "%9.1f", func(f Figures) float64 { return f.CPUUsec }},
+}
+
+var ratioColumns = []struct {
+	name  string
+	value func(Row) float64
+}{
+	{"p50/lx", toLxcfs(p50)}, {"ops/lx", toLxcfs(ops)}, {"CPU/lx", toLxcfs(cpu)},
+	{"ops/null", toNull(ops)}, {"CPU/null", toNull(cpu)},
+}
+
+// group prints the rows of one way, number of readers and of containers.
 func group(b *strings.Builder, servers []string, rows []Row) {
 	c := rows[0].Cell
-	fmt.Fprintf(b, "== %s, %d readers in %d containers", c.Way, c.Readers, c.Containers)
+	fmt.Fprintf(b, "== %s, %d readers, %d containers", c.Way, c.Readers, c.Containers)
 	for _, s := range servers {
 		if s != Native {
-			fmt.Fprintf(b, "; RSS %s %.1f MiB", short[s], rows[len(rows)-1].Figures[s].RSSBytes/mebibyte)
+			fmt.Fprintf(b, "; RSS of %s %.1f MiB", short[s], rows[len(rows)-1].Figures[s].RSSBytes/mebibyte)
 		}
+	}
+	fmt.Fprintf(b, "\n%-10s", "")
+	for _, f := range figures {
+		fmt.Fprintf(b, " |%*s", 9*len(servers), f.name)
+	}
+	fmt.Fprintf(b, " | podview to lxcfs and to null\n%-10s", "file")
+	for range figures {
+		fmt.Fprint(b, " |")
+		for _, s := range servers {
+			fmt.Fprintf(b, "%9s", short[s])
+		}
+	}
+	fmt.Fprint(b, " |")
+	for _, r := range ratioColumns {
+		fmt.Fprintf(b, "%9s", r.name)
 	}
 	fmt.Fprintln(b)
-	w := columns(b)
-	withCPU := slices.DeleteFunc(slices.Clone(servers), func(s string) bool { return s == Native })
-	fmt.Fprint(w, "file\t")
-	for _, figure := range []struct {
-		name    string
-		servers []string
-	}{{"ops/s", servers}, {"p50 us", servers}, {"p99 us", servers}, {"CPU us", withCPU}} {
-		for _, s := range figure.servers {
-			fmt.Fprintf(w, "%s %s\t", short[s], figure.name)
-		}
-	}
-	fmt.Fprintln(w, "p50/lxcfs\tops/lxcfs\tCPU/lxcfs\tops/null\tCPU/null\t")
 	for _, row := range rows {
-		fmt.Fprintf(w, "%s\t", row.File)
-		figure := func(servers []string, format string, value func(Figures) float64) {
+		fmt.Fprintf(b, "%-10s", row.File)
+		for _, f := range figures {
+			fmt.Fprint(b, " |")
 			for _, s := range servers {
-				fmt.Fprintf(w, format+"\t", value(row.Figures[s]))
+				number(b, f.format, f.value(row.Figures[s]))
 			}
 		}
-		figure(servers, "%.0f", func(f Figures) float64 { return f.OpsPerSec })
-		figure(servers, "%.1f", func(f Figures) float64 { return f.P50Usec })
-		figure(servers, "%.0f", func(f Figures) float64 { return f.P99Usec })
-		figure(withCPU, "%.1f", func(f Figures) float64 { return f.CPUUsec })
-		for _, v := range []float64{of(row.ToLxcfs, p50), of(row.ToLxcfs, ops), of(row.ToLxcfs, cpu), of(row.ToNull, ops), of(row.ToNull, cpu)} {
-			if v == 0 {
-				fmt.Fprint(w, "-\t")
-			} else {
-				fmt.Fprintf(w, "%.2f\t", v)
-			}
+		fmt.Fprint(b, " |")
+		for _, r := range ratioColumns {
+			number(b, "%9.2f", r.value(row))
 		}
-		fmt.Fprintln(w)
+		fmt.Fprintln(b)
 	}
-	w.Flush()
 	fmt.Fprintln(b)
+}
+
+// number prints a figure; 0 is one that does not exist.
+func number(b *strings.Builder, format string, v float64) {
+	if v == 0 {
+		fmt.Fprintf(b, "%9s", "-")
+		return
+	}
+	fmt.Fprintf(b, format, v)
 }
 
 func (m *Many) table(b *strings.Builder, servers []string) {
