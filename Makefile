@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: build test deps lint unit fuzz generate generate-check demo \
-	conformance conformance-host conformance-vm soak clean help bin/conformance.test
+	conformance conformance-host conformance-vm soak clean help bin/conformance.test \
+	bench bench-smoke bench-docs bench-programs
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 100000x
@@ -19,7 +20,7 @@ build: ## bin/podview, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview ./daemon
 
 test: ## everything below that checks, then a summary with every skipped test
-	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check demo conformance-host conformance-vm
+	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check demo bench-smoke conformance-host conformance-vm
 
 deps: ## install what the tests need (root on Debian), or say what is missing
 	@conformance/install.sh
@@ -65,6 +66,21 @@ conformance-vm: build bin/conformance.test ## run the suite in a cgroup-v2-only 
 
 soak: build bin/conformance.test ## the fault tests, 1000 kills of the worker
 	SOAK=1 PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 60m -test.run 'TestWorker'
+
+bench-programs: build
+	CGO_ENABLED=0 go build -trimpath -o bin/nullserver ./daemon/internal/nullserver
+	cd conformance && CGO_ENABLED=0 go build -trimpath -o ../bin/bench ./bench
+	@conformance/bench/lxcfs.sh
+
+bench: bench-programs ## podview beside lxcfs, 12 minutes: make bench BENCH="-rounds 3 -docs docs"; bin/bench -h
+	@servers=native,null,podview; ! command -v lxcfs >/dev/null || servers=$$servers,lxcfs; \
+	bin/bench -servers $$servers -json bin/bench.json $(BENCH)
+
+bench-smoke: bench-programs ## a run of the bench that shows that it works, not how fast anything is
+	cd conformance && CGO_ENABLED=0 PODVIEW=$(CURDIR)/bin/podview NULLSERVER=$(CURDIR)/bin/nullserver go test -v -count=1 ./bench/...
+
+bench-docs: bench-programs ## docs/performance.md again, from docs/bench.json and docs/performance-notes.md
+	bin/bench -from docs/bench.json -docs docs >/dev/null
 
 clean: ## remove what was built; the downloads in .cache stay
 	rm -rf bin .cache/generated .cache/test .cache/vm.*

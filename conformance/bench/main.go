@@ -36,7 +36,7 @@ func dispatch(args []string) int {
 	case name == innerCommand && len(args) > 1:
 		err = inner(args[1], args[2:])
 	default:
-		err = outer(args)
+		err = outer(args, os.Stdout)
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):

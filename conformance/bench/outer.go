@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -22,7 +23,7 @@ import (
 // outer prints the table and writes the files. The bench itself is a process
 // in a mount namespace of its own, so that no mount outlives it; when it has
 // ended, however it did, everything in its cgroups is killed.
-func outer(args []string) error {
+func outer(args []string, table io.Writer) error {
 	c, err := parseConfig(args)
 	if err != nil {
 		return err
@@ -36,8 +37,8 @@ func outer(args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Print(report.Table(result))
-	return write(c, result)
+	_, err = io.WriteString(table, report.Table(result))
+	return errors.Join(err, write(c, result))
 }
 
 func readResult(file string) (*report.Result, error) {
