@@ -20,6 +20,7 @@ type container struct {
 	number    int
 	memoryMiB int
 	cmd       *exec.Cmd
+	exited    chan struct{} // closed after cmd.Wait
 	socket    *os.File
 	in        *json.Decoder
 	out       *json.Encoder
@@ -60,13 +61,17 @@ func (b *bench) startContainer(ctx context.Context, number int, views []reader.V
 	cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWPID | unix.CLONE_NEWNS
 	socket := os.NewFile(uintptr(pair[0]), "container")
 	c := &container{
-		number: number, memoryMiB: l.MemoryMiB, cmd: cmd,
+		number: number, memoryMiB: l.MemoryMiB, cmd: cmd, exited: make(chan struct{}),
 		socket: socket, in: json.NewDecoder(socket), out: json.NewEncoder(socket),
 	}
 	if err := cmd.Start(); err != nil {
 		socket.Close()
 		return nil, err
 	}
+	go func() {
+		_ = cmd.Wait() // it was killed
+		close(c.exited)
+	}()
 	if err := group.Add(cmd.Process.Pid); err != nil {
 		return c, err
 	}
@@ -94,9 +99,21 @@ func (c *container) call(ctx context.Context, r *reader.Request) (reply reader.R
 	return reply, err
 }
 
-// stop kills the container: its init's end is that of all its processes.
-func (c *container) stop() {
-	_ = c.cmd.Process.Kill()
-	_ = c.cmd.Wait()
-	c.socket.Close()
+// stopAll kills containers: their inits' ends are those of all their
+// processes. One that waits for an answer of a server that hangs can't die
+// before the server does, and is not waited for.
+func stopAll(containers []*container) {
+	for _, c := range containers {
+		_ = c.cmd.Process.Kill()
+	}
+	timeout := time.After(containerStopTimeout)
+	for _, c := range containers {
+		select {
+		case <-c.exited:
+		case <-timeout:
+			return
+		}
+	}
 }
+
+const containerStopTimeout = 5 * time.Second

@@ -78,9 +78,9 @@ func write(c config, result *report.Result) error {
 	return err
 }
 
-// stopTimeout is how long the bench may take to stop its servers, when it is
-// told to end.
-const stopTimeout = 20 * time.Second
+// stopTimeout is how long the bench may take to stop everything, when it is
+// told to end. After that it is killed, and what it started with it.
+const stopTimeout = 40 * time.Second
 
 func measure(args []string) (*report.Result, error) {
 	if os.Geteuid() != 0 {

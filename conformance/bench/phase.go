@@ -52,11 +52,11 @@ func (b *bench) phase(ctx context.Context, containers int, work func(context.Con
 	return work(ctx, p)
 }
 
-// end removes the containers first: they hold mounts of the views.
+// end stops the containers first: they hold mounts of the views.
 func (p *phase) end() error {
 	p.containers = slices.DeleteFunc(p.containers, func(c *container) bool { return c == nil })
-	_ = parallel(p.containers, func(c *container) error { c.stop(); return nil })
-	errs := []error{p.run.RemoveContainers()}
+	stopAll(p.containers)
+	var errs []error
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	for _, s := range p.servers {
@@ -68,7 +68,10 @@ func (p *phase) end() error {
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	for _, c := range p.containers {
+		c.socket.Close()
+	}
+	return errors.Join(append(errs, p.run.RemoveContainers())...)
 }
 
 // atATime is how many containers do something at a time where that is not
