@@ -82,7 +82,7 @@ func nothingLeft(t *testing.T, pid int) {
 	}
 	for line := range strings.Lines(string(mounts)) {
 		if point := strings.Fields(line)[4]; strings.Contains(line, " - cgroup") {
-			if left, _ := filepath.Glob(fmt.Sprintf("%s/podview-bench-%d", point, pid)); len(left) > 0 {
+			if left, _ := filepath.Glob(fmt.Sprintf("%s/podview-perf-%d", point, pid)); len(left) > 0 {
 				t.Errorf("left: %q", left)
 			}
 		}

@@ -20,7 +20,7 @@ type Run struct {
 	making sync.Mutex
 }
 
-const topPrefix = "podview-bench-"
+const topPrefix = "podview-perf-"
 
 // NewRun makes none yet. The pid is that of whoever will call Remove.
 func (m *Machine) NewRun(pid int) *Run { return &Run{machine: m, top: topPrefix + strconv.Itoa(pid)} }
