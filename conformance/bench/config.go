@@ -91,7 +91,7 @@ func split(list string) []string {
 }
 
 func (c *config) setTimes() {
-	c.slice, c.idleWindow, c.loadavgWindow, c.visits = 120*time.Millisecond, 15*time.Second, time.Minute, 1000
+	c.slice, c.idleWindow, c.loadavgWindow, c.visits = 100*time.Millisecond, 15*time.Second, time.Minute, 1000
 	if c.quick {
 		c.slice, c.idleWindow, c.loadavgWindow, c.visits = 15*time.Millisecond, time.Second, 2*time.Second, 50
 	}

@@ -29,7 +29,7 @@ func (b *bench) matrix(ctx context.Context, p *phase) error {
 				samples[i] = map[string][]*report.Sample{}
 			}
 			for _, s := range p.servers {
-				sample, err := p.sliceOf(ctx, s, cell)
+				sample, err := p.sliceOf(ctx, s, cell, round == 0 || cell.Way == reader.Pread)
 				if err != nil {
 					return fmt.Errorf("%s: %v: %w", s.name, cell, err)
 				}
@@ -47,21 +47,20 @@ func (b *bench) matrix(ctx context.Context, p *phase) error {
 	return p.check(ctx)
 }
 
-// sliceOf measures one server once in one cell.
-func (p *phase) sliceOf(ctx context.Context, s *server, cell report.Cell) (*report.Sample, error) {
+// sliceOf measures one server once in one cell. prepare is for what has not
+// been read there before, and for descriptors to be kept.
+func (p *phase) sliceOf(ctx context.Context, s *server, cell report.Cell, prepare bool) (*report.Sample, error) {
 	drivers := spread(cell.Readers, len(p.containers), p.slice)
-	used := slices.Concat(drivers...)
 	request := func(op string, t turn) *reader.Request {
 		return &reader.Request{Op: op, Path: s.path(cell.File), Way: cell.Way, Threads: t.threads}
 	}
-	unmeasured := func(op string) error {
-		return parallel(used, func(t turn) error {
-			_, err := p.containers[t.container].call(ctx, request(op, t))
+	if prepare {
+		if err := parallel(slices.Concat(drivers...), func(t turn) error {
+			_, err := p.containers[t.container].call(ctx, request("prepare", t))
 			return err
-		})
-	}
-	if err := unmeasured("prepare"); err != nil {
-		return nil, err
+		}); err != nil {
+			return nil, err
+		}
 	}
 	before, err := s.cpuNsec()
 	if err != nil {
@@ -76,10 +75,8 @@ func (p *phase) sliceOf(ctx context.Context, s *server, cell report.Cell) (*repo
 		return nil, err
 	}
 	sample.Readers, sample.CPUNsec = cell.Readers, after-before
-	if sample.RSSBytes, err = s.rssBytes(); err != nil {
-		return nil, err
-	}
-	return sample, unmeasured("finish")
+	sample.RSSBytes, err = s.rssBytes()
+	return sample, err
 }
 
 // bursts runs all drivers at the same time.

@@ -1,15 +1,12 @@
 package reader
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
-	"syscall"
-	"time"
 
 	"github.com/podview/podview/conformance/bench/latency"
 )
@@ -28,8 +25,6 @@ const (
 // the kernel send one more FUSE request, an interrupt.
 var Env = []string{"GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=2"}
 
-var childEnv = []string{"GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=1", "GOGC=off"}
-
 // container is process 1's state.
 type container struct {
 	exe     string
@@ -39,6 +34,7 @@ type container struct {
 // Main is process 1. It ends with the bench, whose end closes the socket.
 func Main(exe string) error {
 	c := &container{exe: exe}
+	runtime.LockOSThread() // this thread reads, too
 	socket := os.NewFile(ControlFD, "control")
 	in, out := json.NewDecoder(socket), json.NewEncoder(socket)
 	for {
@@ -65,7 +61,10 @@ func (c *container) answer(r *Request) (reply Reply, err error) {
 	case "read":
 		reply.Text, err = os.ReadFile(r.Path)
 		return reply, err
-	case "prepare", "burst", "finish":
+	case "prepare", "burst":
+		if r.Threads < 1 {
+			return reply, errors.New("no thread is to read")
+		}
 		return c.all(r)
 	}
 	return reply, fmt.Errorf("%q is no request", r.Op)
@@ -74,9 +73,12 @@ func (c *container) answer(r *Request) (reply Reply, err error) {
 // all gives the request to as many workers as it wants, and adds up.
 func (c *container) all(r *Request) (reply Reply, err error) {
 	for len(c.workers) < r.Threads {
-		w, err := startWorker(c.exe)
+		w, err := newWorker(c.exe)
 		if err != nil {
 			return reply, err
+		}
+		if len(c.workers) > 0 {
+			go w.run()
 		}
 		c.workers = append(c.workers, w)
 		// A thread in a raw system call keeps its P; one more is for us.
@@ -85,9 +87,12 @@ func (c *container) all(r *Request) (reply Reply, err error) {
 		}
 	}
 	done := make(chan outcome, r.Threads)
-	for _, w := range c.workers[:r.Threads] {
+	// The first is this thread: one reader is the most frequent case, and
+	// needs no other thread to be woken.
+	for _, w := range c.workers[1:r.Threads] {
 		w.jobs <- job{r, done}
 	}
+	done <- c.workers[0].do(r)
 	for range r.Threads {
 		o := <-done
 		err = errors.Join(err, o.err)
@@ -102,23 +107,4 @@ func (c *container) all(r *Request) (reply Reply, err error) {
 		reply.Buckets = sum.Buckets()
 	}
 	return reply, err
-}
-
-// Process is ProcessCommand: it reads path as Open does, and writes to
-// standard output how long that took.
-func Process(path string) error {
-	name, err := syscall.BytePtrFromString(path)
-	if err != nil {
-		return err
-	}
-	buf := make([]byte, readBufferBytes)
-	start := time.Now()
-	if err := readAll(name, buf); err != nil {
-		return err
-	}
-	nsec := max(time.Since(start), 1)
-	var text [timingBytes]byte
-	binary.NativeEndian.PutUint64(text[:], uint64(nsec))
-	_, err = os.Stdout.Write(text[:])
-	return err
 }

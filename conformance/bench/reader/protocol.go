@@ -17,8 +17,7 @@ const (
 
 // Request is one line of JSON from the bench. Its answer is a Reply.
 type Request struct {
-	// Op is "enter" (Views, Files), "prepare", "burst", "finish" (Path, Way,
-	// Threads) or "read" (Path).
+	// Op is "enter" (Views, Files), "prepare", "burst" (Path, Way, Threads) or "read" (Path).
 	Op    string   `json:"op"`
 	Views []View   `json:"views,omitempty"`
 	Files []string `json:"files,omitempty"`

@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"encoding/binary"
 	"fmt"
 	"os"
 	"runtime"
@@ -40,19 +39,20 @@ type outcome struct {
 // readBufferBytes is what most programs' buffers hold at least once.
 const readBufferBytes = 64 << 10
 
-func startWorker(exe string) (*worker, error) {
+func newWorker(exe string) (*worker, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{jobs: make(chan job), exe: exe, buf: make([]byte, readBufferBytes), kept: -1, timings: read, childFD: write}
-	go func() {
-		runtime.LockOSThread() // servers know readers by their thread ids
-		for j := range w.jobs {
-			j.done <- w.do(j.request)
-		}
-	}()
-	return w, nil
+	return &worker{jobs: make(chan job), exe: exe, buf: make([]byte, readBufferBytes), kept: -1, timings: read, childFD: write}, nil
+}
+
+// run does jobs on a thread of its own: servers know readers by thread ids.
+func (w *worker) run() {
+	runtime.LockOSThread()
+	for j := range w.jobs {
+		j.done <- w.do(j.request)
+	}
 }
 
 func (w *worker) do(r *Request) outcome {
@@ -60,12 +60,8 @@ func (w *worker) do(r *Request) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	switch r.Op {
-	case "prepare":
+	if r.Op == "prepare" {
 		return outcome{err: w.prepare(r, path)}
-	case "finish":
-		w.forget()
-		return outcome{}
 	}
 	w.latency.Reset()
 	switch r.Way {
@@ -80,9 +76,12 @@ func (w *worker) do(r *Request) outcome {
 }
 
 // prepare does what comes before the reads that count: everything has been
-// read once, and descriptors that are kept are open.
+// read once, and the descriptor that is kept is open until the next prepare.
 func (w *worker) prepare(r *Request, path *byte) error {
-	w.forget()
+	if w.kept >= 0 {
+		unix.Close(w.kept)
+		w.kept = -1
+	}
 	if r.Way != Pread {
 		return readAll(path, w.buf)
 	}
@@ -92,13 +91,6 @@ func (w *worker) prepare(r *Request, path *byte) error {
 	}
 	w.kept = fd
 	return readKept(fd, w.buf)
-}
-
-func (w *worker) forget() {
-	if w.kept >= 0 {
-		unix.Close(w.kept)
-	}
-	w.kept = -1
 }
 
 // repeat reads until the burst is over. read returns its own measure of how
@@ -195,32 +187,4 @@ func readKept(fd int, buf []byte) error {
 			return fmt.Errorf("pread: %w", errno)
 		}
 	}
-}
-
-// timingBytes is the length of what a child writes: ns, in the machine's order.
-const timingBytes = 8
-
-// spawn starts a process that reads, waits for it, and returns its own timing.
-func (w *worker) spawn(path string) (nsec int64, err error) {
-	pid, err := syscall.ForkExec(w.exe, []string{w.exe, ProcessCommand, path}, &syscall.ProcAttr{
-		Env:   childEnv,
-		Files: []uintptr{uintptr(unix.Stderr), w.childFD.Fd(), uintptr(unix.Stderr)}, // nobody reads from 0
-	})
-	if err != nil {
-		return 0, fmt.Errorf("start a reader: %w", err)
-	}
-	var status syscall.WaitStatus
-	for {
-		if _, err = syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
-			break
-		}
-	}
-	if err != nil || status != 0 {
-		return 0, fmt.Errorf("a reader ended with status %#x (%v)", int(status), err)
-	}
-	var text [timingBytes]byte
-	if _, err := w.timings.Read(text[:]); err != nil {
-		return 0, err
-	}
-	return int64(binary.NativeEndian.Uint64(text[:])), nil
 }
