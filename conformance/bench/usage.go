@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -42,23 +43,34 @@ func (s *server) memory(when string) (m report.Memory, err error) {
 	if err != nil {
 		return m, err
 	}
-	m = report.Memory{When: when, Server: s.name, Processes: len(pids), FDLimit: math.MaxInt}
-	if m.RSSBytes, err = s.rssBytes(); err != nil {
-		return m, err
-	}
+	m = report.Memory{When: when, Server: s.name, FDLimit: math.MaxInt}
 	for _, pid := range pids {
+		kib, errRSS := field(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:")
 		pss, errPSS := field(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss:")
 		fds, errFDs := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 		limit, errLimit := field(fmt.Sprintf("/proc/%d/limits", pid), "Max open files")
-		if err := errors.Join(errPSS, errFDs, errLimit); err != nil {
+		if err := errors.Join(errRSS, errPSS, errFDs, errLimit); err != nil {
 			return m, err
 		}
+		m.RSSBytes += kib << 10
 		m.PSSBytes += pss << 10
 		m.FDs += len(fds)
 		m.MostFDs = max(m.MostFDs, len(fds))
 		m.FDLimit = min(m.FDLimit, int(limit))
+		m.Processes = append(m.Processes, report.Process{Command: subcommand(pid), RSSBytes: kib << 10, FDs: len(fds)})
 	}
 	return m, nil
+}
+
+// subcommand is a process's first argument, where that is a word; else its
+// name.
+func subcommand(pid int) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	argv := strings.Split(string(text), "\x00")
+	if len(argv) > 1 && argv[1] != "" && argv[1][0] != '-' {
+		return argv[1]
+	}
+	return filepath.Base(argv[0])
 }
 
 // field is the number behind a name at the start of a line.

@@ -93,16 +93,15 @@ func (w *worker) prepare(r *Request, path *byte) error {
 	return readKept(fd, w.buf)
 }
 
-// repeat reads until the burst is over. read returns its own measure of how
+// repeat reads until the burst is over, and once in any case. read returns its own measure of how
 // long it took; 0 for none.
 func (w *worker) repeat(r *Request, read func() (int64, error)) (o outcome) {
 	start, err := begin(r.Start)
 	if err != nil {
 		return outcome{err: err}
 	}
-	last := time.Since(start)
-	o.nsec = int64(last) // also of one that comes too late to read at all
-	for r.Ops > 0 && o.ops < r.Ops || r.Ops == 0 && int64(last) < r.Nsec {
+	last := time.Since(start) // more than 0 for a thread that comes late
+	for o.ops == 0 || o.ops < r.Ops || r.Ops == 0 && int64(last) < r.Nsec {
 		own, err := read()
 		if err != nil {
 			o.err = fmt.Errorf("%s: %w", r.Path, err)

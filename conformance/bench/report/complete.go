@@ -63,7 +63,7 @@ func (m *Many) complete(servers []string) (problems []error) {
 			missing("%s: answered loadavg in no CPU time", server)
 		}
 		for _, when := range []string{AtStart, AllRead, AtTheEnd} {
-			if held, ok := m.memoryOf(server, when); !ok || held.RSSBytes <= 0 || held.FDs <= 0 || held.FDLimit <= 0 || held.Processes <= 0 {
+			if held, ok := m.memoryOf(server, when); !ok || held.RSSBytes <= 0 || held.FDs <= 0 || held.FDLimit <= 0 || len(held.Processes) == 0 {
 				missing("%s, %s: %+v", server, when, held)
 			}
 		}

@@ -40,14 +40,21 @@ type Scale struct {
 
 // Memory is what a server holds at one moment: all its processes added up.
 type Memory struct {
-	When      string `json:"when"`
-	Server    string `json:"server"`
-	RSSBytes  int64  `json:"rssBytes"`
-	PSSBytes  int64  `json:"pssBytes"` // pages that processes share are divided
-	FDs       int    `json:"fds"`
-	MostFDs   int    `json:"mostFds"` // of one process
-	FDLimit   int    `json:"fdLimit"` // the least soft limit
-	Processes int    `json:"processes"`
+	When      string    `json:"when"`
+	Server    string    `json:"server"`
+	RSSBytes  int64     `json:"rssBytes"`
+	PSSBytes  int64     `json:"pssBytes"` // pages that processes share are divided
+	FDs       int       `json:"fds"`
+	MostFDs   int       `json:"mostFds"` // of one process
+	FDLimit   int       `json:"fdLimit"` // the least soft limit
+	Processes []Process `json:"processes"`
+}
+
+// Process is one of a server's.
+type Process struct {
+	Command  string `json:"command"` // its subcommand, or its program's name
+	RSSBytes int64  `json:"rssBytes"`
+	FDs      int    `json:"fds"`
 }
 
 // The moments of Memory.

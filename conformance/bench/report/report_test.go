@@ -75,7 +75,7 @@ func example() *Result {
 		}
 		for _, when := range []string{AtStart, AllRead, AtTheEnd} {
 			if s != Native {
-				r.Many.Memory = append(r.Many.Memory, Memory{when, s, 20 << 20, 15 << 20, 400, 300, 1024, 3})
+				r.Many.Memory = append(r.Many.Memory, Memory{when, s, 20 << 20, 15 << 20, 400, 300, 1024, []Process{{"serve", 20 << 20, 300}}})
 			}
 		}
 	}

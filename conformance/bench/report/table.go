@@ -142,9 +142,13 @@ func (m *Many) table(b *strings.Builder, servers []string) {
 
 	fmt.Fprintln(b, "\n== what the servers hold")
 	w = columns(b)
-	fmt.Fprintln(w, "when\tserver\tprocesses\tRSS MiB\tPSS MiB\tdescriptors\t")
+	fmt.Fprintln(w, "when\tserver\tRSS MiB\tPSS MiB\tdescriptors\tRSS MiB (descriptors) of each process\t")
 	for _, held := range m.Memory {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%.1f\t%.1f\t%d\t\n", held.When, short[held.Server], held.Processes, mib(held.RSSBytes), mib(held.PSSBytes), held.FDs)
+		var each []string
+		for _, p := range held.Processes {
+			each = append(each, fmt.Sprintf("%s %.1f (%d)", p.Command, mib(p.RSSBytes), p.FDs))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%d\t%s\t\n", held.When, short[held.Server], mib(held.RSSBytes), mib(held.PSSBytes), held.FDs, strings.Join(each, ", "))
 	}
 	w.Flush()
 	fmt.Fprintln(b)

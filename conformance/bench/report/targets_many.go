@@ -16,7 +16,7 @@ func (m *Many) judgeMemory() (all []Target) {
 	if !ok {
 		return nil
 	}
-	where := fmt.Sprintf("%d containers, %d processes", m.Containers, end.Processes)
+	where := fmt.Sprintf("%d containers, %d processes", m.Containers, len(end.Processes))
 	all = append(all, Target{
 		What: "RSS of holder and workers: at most 25 MiB", Met: end.RSSBytes <= rssLimitMiB*mebibyte,
 		Measured: fmt.Sprintf("%.1f MiB (proportional %.1f MiB)", mib(end.RSSBytes), mib(end.PSSBytes)), Where: where,
