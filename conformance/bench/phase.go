@@ -49,7 +49,11 @@ func (b *bench) phase(ctx context.Context, containers int, work func(context.Con
 	}); err != nil {
 		return err
 	}
-	return work(ctx, p)
+	err = work(ctx, p)
+	for _, s := range p.servers {
+		err = errors.Join(err, s.alive())
+	}
+	return err
 }
 
 // end stops the containers first: they hold mounts of the views.

@@ -120,6 +120,19 @@ func (s *server) ready(paths []string) error {
 	return nil
 }
 
+// alive is an error when the server has ended: it may be why something failed.
+func (s *server) alive() error {
+	if s.cmd == nil {
+		return nil
+	}
+	select {
+	case <-s.exited:
+		return fmt.Errorf("%s ended by itself: %v%s", s.name, s.cmd.ProcessState, s.logTail())
+	default:
+		return nil
+	}
+}
+
 func (s *server) logTail() string {
 	const most = 2000
 	text, _ := os.ReadFile(s.logFile)
