@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 .PHONY: build test deps lint unit fuzz generate generate-check demo \
 	conformance conformance-host conformance-vm soak compare-faults clean help \
-	bin/conformance.test bin/podview.earlier
+	bench bench-smoke bench-docs bench-programs bin/conformance.test bin/podview.earlier
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 100000x
@@ -20,7 +20,7 @@ build: ## bin/podview, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview ./daemon
 
 test: ## everything below that checks, then a summary with every skipped test
-	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check demo conformance-host conformance-vm
+	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check demo bench-smoke conformance-host conformance-vm
 
 deps: ## install what the tests need (root on Debian), or say what is missing
 	@conformance/install.sh
@@ -78,6 +78,21 @@ soak: build bin/conformance.test ## the fault tests: 1000 kills of the worker, 2
 compare-faults: bin/conformance.test ## the same readers on lxcfs, which is killed and started again
 	@command -v lxcfs >/dev/null || apt-get -qq install --no-install-recommends lxcfs </dev/null >/dev/null
 	LXCFS=1 bin/conformance.test -test.v -test.run TestLxcfsIsKilled
+
+bench-programs: build
+	CGO_ENABLED=0 go build -trimpath -o bin/nullserver ./daemon/internal/nullserver
+	cd conformance && CGO_ENABLED=0 go build -trimpath -o ../bin/bench ./bench
+	@conformance/bench/lxcfs.sh
+
+bench: bench-programs ## podview beside lxcfs, 12 minutes: make bench BENCH="-rounds 3 -docs docs"; bin/bench -h
+	@servers=native,null,podview; ! command -v lxcfs >/dev/null || servers=$$servers,lxcfs; \
+	bin/bench -servers $$servers -json bin/bench.json $(BENCH)
+
+bench-smoke: bench-programs ## a run of the bench that shows that it works, not how fast anything is
+	cd conformance && CGO_ENABLED=0 PODVIEW=$(CURDIR)/bin/podview NULLSERVER=$(CURDIR)/bin/nullserver go test -v -count=1 ./bench/...
+
+bench-docs: bench-programs ## docs/performance.md again, from docs/bench.json and docs/performance-notes.md
+	bin/bench -from docs/bench.json -docs docs >/dev/null
 
 clean: ## remove what was built; the downloads in .cache stay
 	rm -rf bin .cache/generated .cache/test .cache/vm.*
