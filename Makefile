@@ -2,17 +2,25 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build test deps lint unit fuzz generate generate-check demo \
+.PHONY: build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
 	conformance conformance-host conformance-vm soak compare-faults clean help \
 	bench bench-smoke bench-docs bench-programs bin/conformance.test bin/podview.earlier
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 100000x
-MODULES := $(dir $(wildcard go.mod */go.mod))
+MODULES := $(dir $(wildcard go.mod */go.mod */*/go.mod))
 # The race detector is C.
 RACE := $(shell CGO_ENABLED=1 go env CC | xargs which >/dev/null 2>&1 && echo -race)
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(CURDIR)/.cache/staticcheck-$(STATICCHECK_VERSION)/staticcheck
+KYVERNO_VERSION := $(shell awk '$$1 == "github.com/kyverno/kyverno" { print $$2; exit }' conformance/kyverno/go.mod)
+KYVERNO := $(CURDIR)/.cache/kyverno-$(KYVERNO_VERSION)/kubectl-kyverno
+KUBECTL_VERSION := $(shell awk '$$1 == "k8s.io/kubernetes" { print $$2; exit }' conformance/kubectl/go.mod)
+KUBECTL := $(CURDIR)/.cache/kubectl-$(KUBECTL_VERSION)/kubectl
+KUBECTL_PACKAGE := k8s.io/kubernetes/cmd/kubectl
+# What kustomize/daemonset asks for.
+IMAGE := ghcr.io/podview/podview:v0.1.0
+ARCHES := amd64 arm64
 # The version is -X's; stamping fails in a checkout that another user owns.
 export GOFLAGS += -buildvcs=false
 
@@ -20,7 +28,7 @@ build: ## bin/podview, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview ./daemon
 
 test: ## everything below that checks, then a summary with every skipped test
-	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check demo bench-smoke conformance-host conformance-vm
+	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check policies kyverno image render demo conformance-host bench-smoke conformance-vm
 
 deps: ## install what the tests need (root on Debian), or say what is missing
 	@conformance/install.sh
@@ -39,13 +47,40 @@ unit: ## go test with the race detector
 fuzz: ## each Fuzz function for FUZZTIME=100000x runs, a few seconds
 	@.ci/fuzz $(FUZZTIME)
 
-generate: ## write the generated documents
+generate: ## write the generated documents and policies
 	go run ./daemon/internal/viewdoc -o docs/view.md
+	cd policies && go run ./cmd/generate
 
-generate-check: ## fail when a generated document is not what generate writes
+generate-check: ## fail when a generated file is not what generate writes
 	@mkdir -p .cache/generated
 	go run ./daemon/internal/viewdoc -o .cache/generated/view.md
 	diff -u docs/view.md .cache/generated/view.md
+	cd policies && go run ./cmd/generate -check
+
+policies: ## the policies' tests: the API server's own plugin admits the fixtures
+	cd policies && go test -v -count=1 ./...
+
+# A first build takes about ten minutes.
+kyverno: ## run the Kyverno CLI on the suites below policies/
+	@[ -x $(KYVERNO) ] || (cd conformance/kyverno && go build -o $(KYVERNO) github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno) || \
+		{ echo "SKIP: the Kyverno CLI $(KYVERNO_VERSION) cannot be built"; exit 0; }; \
+	cd conformance/kyverno && KYVERNO=$(KYVERNO) go test -v -count=1 ./...
+
+image: ## bin/podview-image.tar, the image for amd64 and arm64, and its tests
+	@# From the files that the Dockerfile copies, to see that they are enough.
+	rm -rf .cache/image && mkdir -p .cache/image bin && cp -r go.mod go.sum daemon .cache/image
+	for arch in $(ARCHES); do (cd .cache/image && CGO_ENABLED=0 GOARCH=$$arch \
+		go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o podview.$$arch ./daemon); done
+	cd conformance/image && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 0) \
+		go run . -o ../../bin/podview-image.tar -name $(IMAGE) -version $(VERSION) -license ../../LICENSE \
+		$(foreach arch,$(ARCHES),$(arch)=../../.cache/image/podview.$(arch))
+	cd conformance/image && PODVIEW_IMAGE=$(CURDIR)/bin/podview-image.tar VERSION=$(VERSION) go test -v -count=1 .
+
+render: build ## build every overlay three ways, compare, validate; UPDATE=-update to accept
+	@cd conformance/kubectl; [ -x $(KUBECTL) ] || ! go list -deps $(KUBECTL_PACKAGE) >/dev/null || CGO_ENABLED=0 go build -trimpath \
+		-ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$(KUBECTL_VERSION)" -o $(KUBECTL) $(KUBECTL_PACKAGE)
+	@kubectl=$(KUBECTL); [ -x $$kubectl ] || { kubectl=; echo "SKIP: kubectl $(KUBECTL_VERSION): its modules cannot be downloaded"; }; \
+	cd conformance/render && KUBECTL=$$kubectl PODVIEW=$(CURDIR)/bin/podview go test -v -count=1 . $(UPDATE)
 
 demo: build ## show free, top and others in a 128Mi/500m and a 256Mi/1 container
 	@sh conformance/demo.sh
@@ -95,7 +130,7 @@ bench-docs: bench-programs ## docs/performance.md again, from docs/bench.json an
 	bin/bench -from docs/bench.json -docs docs >/dev/null
 
 clean: ## remove what was built; the downloads in .cache stay
-	rm -rf bin .cache/generated .cache/test .cache/vm.*
+	rm -rf bin .cache/image .cache/generated .cache/test .cache/vm.*
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var sample = source{
+	Name: "registry:5000/a/podview:v9", Version: "v9", License: []byte("licence\n"),
+	Created:  time.Unix(1_700_000_000, 0).UTC(),
+	Binaries: []binaryOf{{"amd64", []byte("one")}, {"arm64", []byte("two")}},
+}
+
+func TestSameInputSameBytes(t *testing.T) {
+	var first, second bytes.Buffer
+	d1, err := write(&first, sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d2, err := write(&second, sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d1 != d2 || !bytes.Equal(first.Bytes(), second.Bytes()) {
+		t.Errorf("two runs differ: %s, %s", d1, d2)
+	}
+}
+
+// Each part of the input is in the digest, so that an unchanged digest means an
+// unchanged image.
+func TestOtherInputOtherDigest(t *testing.T) {
+	digest := func(change func(*source)) string {
+		in := sample
+		in.Binaries = slices.Clone(sample.Binaries)
+		change(&in)
+		d, err := write(&bytes.Buffer{}, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.String()
+	}
+	seen := map[string]bool{digest(func(*source) {}): true}
+	for name, change := range map[string]func(*source){
+		"version": func(s *source) { s.Version = "v10" },
+		"license": func(s *source) { s.License = []byte("other") },
+		"created": func(s *source) { s.Created = s.Created.Add(time.Second) },
+		"binary":  func(s *source) { s.Binaries[1].Content = []byte("three") },
+		"arch":    func(s *source) { s.Binaries[1].Arch = "riscv64" },
+	} {
+		d := digest(change)
+		if seen[d] {
+			t.Errorf("another %s has the same digest %s", name, d)
+		}
+		seen[d] = true
+	}
+}
+
+func TestLayout(t *testing.T) {
+	var archive bytes.Buffer
+	digest, err := write(&archive, sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := open(archive.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.digest != digest || got.name != sample.Name || got.tag != "v9" {
+		t.Errorf("got %s %q %q", got.digest, got.name, got.tag)
+	}
+	for _, b := range sample.Binaries {
+		image, ok := got.images["linux/"+b.Arch]
+		if !ok {
+			t.Fatalf("no image for %s, but %v", b.Arch, got.images)
+		}
+		checkImage(t, image, sample.Version)
+		if content := image.root["podview"].content; !bytes.Equal(content, b.Content) {
+			t.Errorf("%s: /podview is %q", b.Arch, content)
+		}
+	}
+}
+
+// open is what the tests trust, so it must see a broken archive.
+func TestOpenSeesDamage(t *testing.T) {
+	var archive bytes.Buffer
+	if _, err := write(&archive, sample); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"vnd.oci.image.config", "Entrypoint", "diff_ids", "linux", "blobs/sha256/", `"manifests"`} {
+		broken := bytes.Clone(archive.Bytes())
+		i := bytes.Index(broken, []byte(part))
+		if i < 0 {
+			t.Fatalf("the archive has no %q", part)
+		}
+		broken[i+1] ^= 1
+		if _, err := open(broken); err == nil {
+			t.Errorf("nothing wrong with a byte changed in %q", part)
+		}
+	}
+}
+
+func checkImage(t *testing.T, image opened, version string) {
+	t.Helper()
+	var names []string
+	for name, f := range image.root {
+		names = append(names, name)
+		if want := map[string]int64{"LICENSE": 0o644, "podview": 0o755}[name]; f.mode != want {
+			t.Errorf("/%s has mode %o", name, f.mode)
+		}
+		if !f.modified.Equal(*image.config.Created) {
+			t.Errorf("/%s is of %s, the sources of %s", name, f.modified, image.config.Created)
+		}
+	}
+	slices.Sort(names)
+	if !slices.Equal(names, []string{"LICENSE", "podview"}) {
+		t.Errorf("the root has %v", names)
+	}
+	if !slices.Equal(image.config.Config.Entrypoint, []string{"/podview"}) {
+		t.Errorf("entrypoint is %v", image.config.Config.Entrypoint)
+	}
+	for key, want := range labels(version) {
+		if got := image.config.Config.Labels[key]; got != want {
+			t.Errorf("label %s is %q, not %q", key, got, want)
+		}
+	}
+}
+
+// The Dockerfile and this program make the same image.
+func TestDockerfile(t *testing.T) {
+	text, err := os.ReadFile("../../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, m := range regexp.MustCompile(`(org\.opencontainers\.[a-z.]+)="([^"]*)"`).FindAllStringSubmatch(string(text), -1) {
+		got[m[1]] = m[2]
+	}
+	want := labels("$VERSION")
+	if len(got) != len(want) {
+		t.Errorf("labels are %v", got)
+	}
+	for key, value := range want {
+		if got[key] != value {
+			t.Errorf("label %s is %q, not %q", key, got[key], value)
+		}
+	}
+	_, final, _ := strings.Cut(string(text), "FROM scratch")
+	for _, line := range []string{"COPY LICENSE /LICENSE", "COPY --from=build /podview /podview", `ENTRYPOINT ["/podview"]`} {
+		if !strings.Contains(final, "\n"+line+"\n") {
+			t.Errorf("the last stage has no line %q", line)
+		}
+	}
+	if strings.Contains(final, "RUN") {
+		t.Error("the last stage runs something")
+	}
+}
+
+// archive is what `make image` wrote.
+func archive(t *testing.T) archived {
+	path := os.Getenv("PODVIEW_IMAGE")
+	if path == "" {
+		t.Skip("PODVIEW_IMAGE names no archive; make image does")
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := open(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: %s@%s, %d bytes", path, got.name, got.digest, len(content))
+	return got
+}
+
+func TestArchive(t *testing.T) {
+	got := archive(t)
+	for _, arch := range []string{"amd64", "arm64"} {
+		image, ok := got.images["linux/"+arch]
+		if !ok {
+			t.Fatalf("no image for %s", arch)
+		}
+		checkImage(t, image, os.Getenv("VERSION"))
+		const maxBytes = 15 << 20
+		unpacked := int64(0)
+		for _, f := range image.root {
+			unpacked += int64(len(f.content))
+		}
+		t.Logf("%s: %d bytes to pull, %d unpacked", arch, image.packedBytes, unpacked)
+		if unpacked > maxBytes {
+			t.Errorf("%s: %d bytes unpacked, more than %d", arch, unpacked, maxBytes)
+		}
+		if interpreted(t, image.root["podview"].content, arch) {
+			t.Errorf("%s: the binary is not static", arch)
+		}
+	}
+	// The DaemonSet asks for the name that importing the archive gives.
+	text, err := os.ReadFile("../../kustomize/daemonset/kustomization.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`newName: (\S+)\n  newTag: (\S+)`).FindStringSubmatch(string(text))
+	if m == nil || got.name != m[1]+":"+m[2] {
+		t.Errorf("the archive is %s, the DaemonSet wants %v", got.name, m)
+	}
+}
+
+// The binary runs in the image's root, where there is nothing else.
+func TestRuns(t *testing.T) {
+	got := archive(t)
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, for chroot")
+	}
+	root := t.TempDir()
+	for name, f := range got.images["linux/amd64"].root {
+		if err := os.WriteFile(filepath.Join(root, name), f.content, os.FileMode(f.mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("/podview", "version")
+	cmd.Path, cmd.Dir, cmd.Env = "/podview", "/", []string{}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
+	out, err := cmd.CombinedOutput()
+	if want := "podview " + os.Getenv("VERSION") + "\n"; err != nil || string(out) != want {
+		t.Errorf("podview version: %v, %q, not %q", err, out, want)
+	}
+}

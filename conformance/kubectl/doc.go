@@ -1,0 +1,2 @@
+// Package kubectl is empty: the module is for its tool.
+package kubectl

@@ -1,0 +1,148 @@
+package render
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// namespaced has every kind that is shipped. A kind that is new here must be
+// looked up: a namespace on a cluster-scoped object is refused by some tools.
+var namespaced = map[string]bool{
+	"Namespace": false, "ClusterPolicy": false, "MutatingPolicy": false, "ValidatingPolicy": false,
+	"MutatingAdmissionPolicy": false, "MutatingAdmissionPolicyBinding": false,
+	"ServiceAccount": true, "DaemonSet": true, "RoleBinding": true, "ResourceQuota": true, "PodMonitor": true,
+}
+
+func TestInvariants(t *testing.T) {
+	for _, target := range targets(t) {
+		t.Run(testName(target), func(t *testing.T) { checkInvariants(t, build(t, repository, target)) })
+	}
+}
+
+func checkInvariants(t *testing.T, text []byte) {
+	t.Helper()
+	if strings.Contains(string(text), "${") {
+		t.Error("${ is in it: Flux's postBuild would replace that")
+	}
+	for _, d := range mustDocuments(t, text) {
+		want := ""
+		scoped, known := namespaced[d.object.GetKind()]
+		if !known {
+			t.Errorf("%s: is this kind namespaced?", d)
+		} else if scoped {
+			want = "podview-system"
+		}
+		if got := d.object.GetNamespace(); got != want {
+			t.Errorf("%s: namespace %q, not %q", d, got, want)
+		}
+		if d.object.GetKind() == "DaemonSet" {
+			var daemonSet appsv1.DaemonSet
+			err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(d.object.Object, &daemonSet, true)
+			if err != nil {
+				t.Errorf("%s: %v", d, err)
+			}
+			checkDaemonSet(t, daemonSet)
+		}
+	}
+}
+
+var pinned = regexp.MustCompile(`^[^:@]+(:v\d+\.\d+\.\d+)?(@sha256:[0-9a-f]{64})?$`)
+
+// checkDaemonSet is what keeps running pods alive, whatever a patch does.
+func checkDaemonSet(t *testing.T, d appsv1.DaemonSet) {
+	t.Helper()
+	spec := d.Spec.Template.Spec
+	container := spec.Containers[0]
+	if len(spec.Containers) != 1 || len(spec.InitContainers) != 0 {
+		t.Errorf("%s: more than one container", d.Name)
+	}
+	if m := pinned.FindStringSubmatch(container.Image); m == nil || m[1]+m[2] == "" {
+		t.Errorf("%s: image %s is not pinned", d.Name, container.Image)
+	}
+	if container.Lifecycle != nil {
+		t.Errorf("%s: a lifecycle hook must not touch the mount", d.Name)
+	}
+	if !slices.Contains(container.Args, "--leave-mounted") {
+		t.Errorf("%s: args %q have no --leave-mounted", d.Name, container.Args)
+	}
+	if *spec.AutomountServiceAccountToken || spec.HostNetwork || !spec.HostPID {
+		t.Errorf("%s: token %t, host network %t, host PIDs %t", d.Name, *spec.AutomountServiceAccountToken, spec.HostNetwork, spec.HostPID)
+	}
+	rolling := d.Spec.UpdateStrategy.RollingUpdate
+	if rolling.MaxSurge.IntValue() != 1 || rolling.MaxUnavailable.IntValue() != 0 {
+		t.Errorf("%s: a rollout is no hand-over: %v", d.Name, rolling)
+	}
+	checkVolumes(t, d.Name, spec)
+}
+
+// checkVolumes: the volume is the mountpoint's parent, and the same path on
+// both sides, since the policies' hostPaths are the host's.
+func checkVolumes(t *testing.T, name string, spec corev1.PodSpec) {
+	t.Helper()
+	mountpoint := ""
+	for _, arg := range spec.Containers[0].Args {
+		if value, ok := strings.CutPrefix(arg, "--mount="); ok {
+			mountpoint = value
+		}
+	}
+	host := map[string]string{}
+	for _, v := range spec.Volumes {
+		host[v.Name] = v.HostPath.Path
+	}
+	shared := 0
+	for _, m := range spec.Containers[0].VolumeMounts {
+		if m.MountPropagation == nil || *m.MountPropagation != corev1.MountPropagationBidirectional {
+			continue
+		}
+		shared++
+		if m.MountPath != filepath.Dir(mountpoint) || host[m.Name] != m.MountPath {
+			t.Errorf("%s: %s on the host is %s in the pod, which mounts %s", name, host[m.Name], m.MountPath, mountpoint)
+		}
+	}
+	if shared != 1 {
+		t.Errorf("%s: %d shared volumes", name, shared)
+	}
+}
+
+// Every flag in a DaemonSet is one that the daemon of this tree has.
+func TestFlags(t *testing.T) {
+	podview := os.Getenv("PODVIEW")
+	if podview == "" {
+		t.Skip("PODVIEW names no podview; make render does")
+	}
+	help, err := exec.Command(podview, "serve", "--help").CombinedOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	files, err := filepath.Glob("testdata/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^ +- --([a-z-]+)`).FindAllStringSubmatch(string(text), -1) {
+			seen[m[1]] = true
+		}
+	}
+	if len(seen) < 5 {
+		t.Errorf("the goldens have only the flags %v", seen)
+	}
+	for name := range seen {
+		if !regexp.MustCompile(`(?m)^  -` + name + `( |$)`).Match(help) {
+			t.Errorf("podview serve has no flag --%s", name)
+		}
+	}
+}

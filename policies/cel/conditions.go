@@ -1,0 +1,68 @@
+package cel
+
+import (
+	"fmt"
+
+	"github.com/podview/podview/policies/injection"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+)
+
+// leftAlone are the conditions on the pod itself. The opt-out is one of them
+// and no object selector: the Kyverno CLI 1.19.1 does not ask the selector.
+func leftAlone(r injection.Rules) []admissionv1.MatchCondition {
+	return []admissionv1.MatchCondition{{
+		Name:       "not-opted-out",
+		Expression: label() + fmt.Sprintf(" != %q", injection.Disabled),
+	}, {
+		Name: "not-windows",
+		Expression: fmt.Sprintf("object.spec.?os.?name.orValue(\"\") != %[2]q &&\n"+
+			"object.spec.?nodeSelector[?%[1]q].orValue(\"\") != %[2]q", injection.OSLabel, injection.Windows),
+	}, {
+		Name:       "not-mirror",
+		Expression: fmt.Sprintf("!(%q in object.metadata.?annotations.orValue({}))", injection.MirrorAnnotation),
+	}, {
+		Name:       "runtime-class",
+		Expression: "object.spec.?runtimeClassName.orValue(\"\") in " + quote(r.RuntimeClasses),
+	}, {
+		Name:       "host-users",
+		Expression: "object.spec.?hostUsers.orValue(true) == true",
+	}}
+}
+
+func podOptedIn() admissionv1.MatchCondition {
+	return admissionv1.MatchCondition{
+		Name:       "opted-in",
+		Expression: label() + fmt.Sprintf(" == %q", injection.Enabled),
+	}
+}
+
+// injected keeps the API server from calling Kyverno for pods that have
+// nothing to mount.
+func injected() admissionv1.MatchCondition {
+	return admissionv1.MatchCondition{
+		Name:       "injected",
+		Expression: fmt.Sprintf("object.spec.?volumes.orValue([]).exists(v, v.name.startsWith(%q))", injection.VolumePrefix),
+	}
+}
+
+func label() string {
+	return fmt.Sprintf("object.metadata.?labels[?%q].orValue(\"\")", injection.Label)
+}
+
+// Running are the conditions of the audit: what is left alone is not
+// reported, nor is a pod that has ended or not started.
+func Running(r injection.Rules, in OptIn) []admissionv1.MatchCondition {
+	conditions := append([]admissionv1.MatchCondition{{
+		Name:       "running",
+		Expression: `object.?status.?phase.orValue("") == "Running"`,
+	}}, leftAlone(r)...)
+	if in == NotOptedIn {
+		conditions = append([]admissionv1.MatchCondition{podOptedIn()}, conditions...)
+	}
+	return conditions
+}
+
+// HasVolumes is true for a pod that has every volume of the variant.
+func HasVolumes(v injection.Variant) string {
+	return quote(v.Volumes()) + ".all(name,\n  object.spec.?volumes.orValue([]).exists(v, v.name == name))"
+}

@@ -1,0 +1,84 @@
+package cel
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/podview/podview/policies/injection"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+)
+
+// paths is the list that the patch walks. Kubernetes' CEL wants the values of
+// a map to have one type, so all are strings.
+func paths(v injection.Variant) []admissionv1.Variable {
+	var b strings.Builder
+	b.WriteString("[\n")
+	for i, m := range v.Mounts {
+		comma := ","
+		if i == len(v.Mounts)-1 {
+			comma = ""
+		}
+		fmt.Fprintf(&b, "  {\"volume\": %q, \"path\": %q, \"host\": %q, \"type\": %q}%s\n",
+			m.Volume, m.Path, m.HostPath, m.Type(), comma)
+	}
+	b.WriteString("]")
+	return []admissionv1.Variable{{Name: "paths", Expression: b.String()}}
+}
+
+// volumes says which volumes to add and which paths to mount. A path whose
+// volume name the user took for something else is not mounted.
+func volumes() []admissionv1.Variable {
+	return []admissionv1.Variable{{
+		Name: "absent",
+		Expression: "variables.paths.filter(p, !object.spec.?volumes.orValue([]).exists(v,\n" +
+			"  v.name == p.volume))",
+	}, {
+		Name: "mounts",
+		Expression: "variables.paths.filter(p, !object.spec.?volumes.orValue([]).exists(v,\n" +
+			"  v.name == p.volume && v.?hostPath.?path.orValue(\"\") != p.host))",
+	}}
+}
+
+// injectedVolumes: the volumes of a pod cannot change once it runs, so only
+// what the pod has can be mounted.
+func injectedVolumes() admissionv1.Variable {
+	return admissionv1.Variable{
+		Name: "mounts",
+		Expression: "variables.paths.filter(p, object.spec.?volumes.orValue([]).exists(v,\n" +
+			"  v.name == p.volume && v.?hostPath.?path.orValue(\"\") == p.host))",
+	}
+}
+
+const volumePatch = `(has(object.spec.volumes) ? [] :
+  [JSONPatch{op: "add", path: "/spec/volumes", value: []}]) +
+variables.absent.map(p,
+  JSONPatch{op: "add", path: "/spec/volumes/-", value: Object.spec.volumes{
+    name: p.volume,
+    hostPath: Object.spec.volumes.hostPath{path: p.host, type: p.type}
+  }})`
+
+// mountPatch is the patch of one list of containers. A mount of the user's at
+// the path or above it wins. A list of Object values would panic in the API
+// server (0.36.3), so each mount is an operation of its own.
+func mountPatch(list, only string) string {
+	return strings.NewReplacer("LIST", list, "ONLY", only).Replace(
+		`object.spec.?LIST.orValue([]).transformList(i, c,ONLY
+  (has(c.volumeMounts) ? [] :
+    [JSONPatch{op: "add", path: "/spec/LIST/" + string(i) + "/volumeMounts", value: []}]) +
+  variables.mounts.filter(p, !c.?volumeMounts.orValue([]).exists(m,
+    (p.path + "/").startsWith(m.mountPath.endsWith("/") ? m.mountPath : m.mountPath + "/")
+  )).map(p,
+    JSONPatch{op: "add", path: "/spec/LIST/" + string(i) + "/volumeMounts/-", value: Object.spec.LIST.volumeMounts{
+      name: p.volume,
+      mountPath: p.path,
+      readOnly: true
+    }})
+).flatten()`)
+}
+
+var (
+	podPatch = volumePatch + " +\n" + mountPatch("initContainers", "") + " +\n" + mountPatch("containers", "") + "\n"
+	// Only new ephemeral containers: those that exist are immutable.
+	ephemeralPatch = mountPatch("ephemeralContainers",
+		"\n  !oldObject.spec.?ephemeralContainers.orValue([]).exists(o, o.name == c.name),") + "\n"
+)

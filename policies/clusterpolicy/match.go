@@ -1,0 +1,84 @@
+package clusterpolicy
+
+import (
+	"encoding/json"
+	"fmt"
+
+	kyverno "github.com/kyverno/kyverno/api/kyverno/v1"
+	"github.com/podview/podview/policies/injection"
+	apiextv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+var enabled = &metav1.LabelSelector{MatchLabels: map[string]string{injection.Label: injection.Enabled}}
+
+// match is opt-in by the namespace's label or the pod's.
+func match(kind string, ops ...kyverno.AdmissionOperation) kyverno.MatchResources {
+	return kyverno.MatchResources{Any: kyverno.ResourceFilters{
+		{ResourceDescription: kyverno.ResourceDescription{
+			Kinds: []string{kind}, Operations: ops, NamespaceSelector: enabled.DeepCopy(),
+		}},
+		{ResourceDescription: kyverno.ResourceDescription{
+			Kinds: []string{kind}, Operations: ops, Selector: enabled.DeepCopy(),
+		}},
+	}}
+}
+
+// matchAnywhere is for pods that were injected once, whatever was relabelled
+// since: their volumes say so.
+func matchAnywhere(kind string, ops ...kyverno.AdmissionOperation) kyverno.MatchResources {
+	return kyverno.MatchResources{Any: kyverno.ResourceFilters{
+		{ResourceDescription: kyverno.ResourceDescription{Kinds: []string{kind}, Operations: ops}},
+	}}
+}
+
+func exclude(r injection.Rules) *kyverno.MatchResources {
+	return &kyverno.MatchResources{Any: kyverno.ResourceFilters{
+		{ResourceDescription: kyverno.ResourceDescription{Namespaces: r.Namespaces}},
+		{ResourceDescription: kyverno.ResourceDescription{NamespaceSelector: &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{{
+				Key: injection.PodSecurityLabel, Operator: metav1.LabelSelectorOpIn, Values: r.PodSecurity,
+			}},
+		}}},
+		{ResourceDescription: kyverno.ResourceDescription{Selector: &metav1.LabelSelector{
+			MatchLabels: map[string]string{injection.Label: injection.Disabled},
+		}}},
+	}}
+}
+
+func leftAlone(r injection.Rules) []kyverno.Condition {
+	return []kyverno.Condition{
+		condition(`{{ request.object.spec.os.name || '' }}`, "NotEquals", injection.Windows),
+		condition(fmt.Sprintf(`{{ request.object.spec.nodeSelector."%s" || '' }}`, injection.OSLabel), "NotEquals", injection.Windows),
+		condition(fmt.Sprintf(`{{ request.object.metadata.annotations."%s" || '' }}`, injection.MirrorAnnotation), "Equals", ""),
+		condition(`{{ request.object.spec.runtimeClassName || '' }}`, "AnyIn", r.RuntimeClasses),
+		// false || true is true in JMESPath, hence the comparison.
+		condition("{{ request.object.spec.hostUsers == `false` }}", "Equals", false),
+	}
+}
+
+func running() kyverno.Condition {
+	return condition(`{{ request.object.status.phase || '' }}`, "Equals", "Running")
+}
+
+func lacksVolumes(v injection.Variant) kyverno.Condition {
+	c := condition("", "AnyNotIn", "{{ request.object.spec.volumes[].name || `[]` }}")
+	c.RawKey = raw(v.Volumes())
+	return c
+}
+
+func conditions(all []kyverno.Condition) *kyverno.ConditionsWrapper {
+	return &kyverno.ConditionsWrapper{Conditions: kyverno.AnyAllConditions{AllConditions: all}}
+}
+
+func condition(key string, op kyverno.ConditionOperator, value any) kyverno.Condition {
+	return kyverno.Condition{RawKey: raw(key), Operator: op, RawValue: raw(value)}
+}
+
+func raw(v any) *apiextv1.JSON {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings, booleans and lists of strings always marshal
+	}
+	return &apiextv1.JSON{Raw: b}
+}

@@ -1,0 +1,72 @@
+package clusterpolicy
+
+import (
+	"fmt"
+	"strings"
+
+	kyverno "github.com/kyverno/kyverno/api/kyverno/v1"
+	"github.com/podview/podview/policies/injection"
+)
+
+// podPatches are one foreach per path and list. A strategic merge would be
+// shorter, but it corrupts a mount of the user's at the same path, and puts
+// the containers that it changes before those that it does not.
+func podPatches(v injection.Variant) []kyverno.ForEachMutation {
+	var each []kyverno.ForEachMutation
+	for _, m := range v.Mounts {
+		each = append(each, volumePatch(m))
+	}
+	for _, list := range []string{"initContainers", "containers"} {
+		for _, m := range v.Mounts {
+			each = append(each, mountPatch(list, m, notForeign(m)))
+		}
+	}
+	return each
+}
+
+// ephemeralPatches touch new ephemeral containers only, since those that
+// exist are immutable, and only paths whose volume the pod already has.
+func ephemeralPatches(v injection.Variant) []kyverno.ForEachMutation {
+	var each []kyverno.ForEachMutation
+	for _, m := range v.Mounts {
+		each = append(each, mountPatch("ephemeralContainers", m,
+			condition("{{ element.name }}", "AnyNotIn", "{{ request.oldObject.spec.ephemeralContainers[].name || `[]` }}"),
+			count(fmt.Sprintf("request.object.spec.volumes[?name=='%s' && hostPath.path=='%s']", m.Volume, m.HostPath), "NotEquals"),
+		))
+	}
+	return each
+}
+
+func volumePatch(m injection.Mount) kyverno.ForEachMutation {
+	return kyverno.ForEachMutation{
+		// A rule cannot mix foreach with a patch of its own: a list of one.
+		List: "`[1]`",
+		AnyAllConditions: &kyverno.AnyAllConditions{AllConditions: []kyverno.Condition{
+			count(fmt.Sprintf("request.object.spec.volumes[?name=='%s']", m.Volume), "Equals"),
+		}},
+		PatchesJSON6902: fmt.Sprintf("- op: add\n  path: /spec/volumes/-\n  value: {name: %s, hostPath: {path: %s, type: %s}}\n",
+			m.Volume, m.HostPath, m.Type()),
+	}
+}
+
+func mountPatch(list string, m injection.Mount, also ...kyverno.Condition) kyverno.ForEachMutation {
+	covered := "['" + strings.Join(m.Covered(), "', '") + "']"
+	return kyverno.ForEachMutation{
+		List: "request.object.spec." + list + "[]",
+		AnyAllConditions: &kyverno.AnyAllConditions{AllConditions: append(also,
+			count(fmt.Sprintf("element.volumeMounts[?contains(%s, mountPath)]", covered), "Equals"),
+		)},
+		PatchesJSON6902: fmt.Sprintf("- op: add\n  path: /spec/%s/{{elementIndex}}/volumeMounts/-\n  value: {name: %s, mountPath: %s, readOnly: true}\n",
+			list, m.Volume, m.Path),
+	}
+}
+
+// notForeign: a volume of that name which is not podview's is the user's.
+func notForeign(m injection.Mount) kyverno.Condition {
+	return count(fmt.Sprintf("request.object.spec.volumes[?name=='%s' && hostPath.path!='%s']", m.Volume, m.HostPath), "Equals")
+}
+
+// count compares the number of elements with 0.
+func count(list string, op kyverno.ConditionOperator) kyverno.Condition {
+	return condition("{{ length("+list+" || `[]`) }}", op, 0)
+}

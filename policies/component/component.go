@@ -1,0 +1,79 @@
+// Package component lists the generated files: one kustomize component per
+// back end and variant.
+package component
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/podview/podview/policies/clusterpolicy"
+	"github.com/podview/podview/policies/injection"
+	"github.com/podview/podview/policies/manifest"
+	"github.com/podview/podview/policies/mutatingpolicy"
+	"github.com/podview/podview/policies/native"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+const notice = "# Written by `make generate` from policies/. Do not edit.\n"
+
+type render func(injection.Variant, injection.Rules) []runtime.Object
+
+// backEnd is one kind of policy.
+type backEnd struct {
+	component string
+	// about is what the kustomization says of it.
+	about  string
+	inject render
+	// audit is nil where the back end cannot scan running pods.
+	audit render
+}
+
+var backEnds = []backEnd{
+	{"policy-kyverno", "ClusterPolicy: Kyverno 1.13 to 1.19.", clusterpolicy.Objects, clusterpolicy.Audit},
+	{"policy-mutatingpolicy", "MutatingPolicy: Kyverno 1.17 and later.", mutatingpolicy.Objects, mutatingpolicy.Audit},
+	{"policy-native", "MutatingAdmissionPolicy: Kubernetes 1.36 and later, without Kyverno.", native.Objects, nil},
+}
+
+// Dir is where the components are.
+const Dir = "kustomize/components"
+
+// Files are the components. The pressure variant has no audit: a pod without
+// those mounts still has the view.
+func Files() ([]manifest.File, error) {
+	var files []manifest.File
+	rules := injection.DefaultRules()
+	for _, b := range backEnds {
+		for _, v := range []injection.Variant{injection.Everywhere(), injection.Pressure()} {
+			about, resources := b.about, map[string][]runtime.Object{"inject.yaml": b.inject(v, rules)}
+			if v.Suffix != "" {
+				about += "\n# Adds /proc/pressure. runc refuses such a mount and the pod fails: every node's runtime must be crun."
+			} else if b.audit != nil {
+				resources["audit.yaml"] = b.audit(v, rules)
+			}
+			made, err := component(b.component+v.Suffix, about, resources)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, made...)
+		}
+	}
+	return files, nil
+}
+
+func component(name, about string, resources map[string][]runtime.Object) ([]manifest.File, error) {
+	var kustomization bytes.Buffer
+	fmt.Fprintf(&kustomization, "%s# %s\napiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources:\n", notice, about)
+	var files []manifest.File
+	for _, file := range []string{"audit.yaml", "inject.yaml"} {
+		if resources[file] == nil {
+			continue
+		}
+		documents, err := manifest.Documents(resources[file])
+		if err != nil {
+			return nil, fmt.Errorf("%s/%s: %w", name, file, err)
+		}
+		files = append(files, manifest.File{Path: Dir + "/" + name + "/" + file, Content: append([]byte(notice), documents...)})
+		fmt.Fprintf(&kustomization, "  - %s\n", file)
+	}
+	return append(files, manifest.File{Path: Dir + "/" + name + "/kustomization.yaml", Content: kustomization.Bytes()}), nil
+}

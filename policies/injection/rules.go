@@ -1,0 +1,40 @@
+package injection
+
+// Label opts a namespace or a pod in (Enabled) or a pod out (Disabled). The
+// pod's label wins.
+const (
+	Label    = "podview.dev/inject"
+	Enabled  = "enabled"
+	Disabled = "disabled"
+)
+
+// Names that Kubernetes gives.
+const (
+	NamespaceLabel   = "kubernetes.io/metadata.name"
+	PodSecurityLabel = "pod-security.kubernetes.io/enforce"
+	MirrorAnnotation = "kubernetes.io/config.mirror"
+	OSLabel          = "kubernetes.io/os"
+	Windows          = "windows"
+)
+
+// Rules says which pods are left alone whatever their labels say.
+type Rules struct {
+	// Namespaces by name: the cluster's own, podview's and Kyverno's. Their
+	// pods must start when podview or Kyverno cannot.
+	Namespaces []string
+	// PodSecurity levels that refuse hostPath volumes. A pod with one would
+	// be rejected there, after the mutation.
+	PodSecurity []string
+	// RuntimeClasses that are injected all the same. The empty name is a pod
+	// without runtimeClassName. Kata and gVisor have a /proc of their own.
+	RuntimeClasses []string
+}
+
+// DefaultRules are the rules of the shipped policies.
+func DefaultRules() Rules {
+	return Rules{
+		Namespaces:     []string{"kube-system", "kube-public", "kube-node-lease", "podview-system", "kyverno"},
+		PodSecurity:    []string{"baseline", "restricted"},
+		RuntimeClasses: []string{""},
+	}
+}
