@@ -10,11 +10,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"golang.org/x/tools/txtar"
 
 	"github.com/podview/podview/daemon/internal/cgroup/detect"
+	"github.com/podview/podview/daemon/internal/cgroup/tree"
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/paths"
@@ -22,7 +24,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the want/ files of daemon/testdata")
 
-const testdata = "../../testdata"
+const (
+	testdata = "../../testdata"
+	maxAge   = 10 * time.Millisecond
+)
 
 // recorded is a case in daemon/testdata: the files of a host, a caller, and
 // what it must read. daemon/README.md describes the format.
@@ -122,10 +127,11 @@ func must(t *testing.T, err error) {
 func (r *recorded) pipeline(t *testing.T, dir string) *Pipeline {
 	t.Helper()
 	root := host.Root{Proc: dir + "/proc", Sys: dir + "/sys", Cgroup: dir + "/sys/fs/cgroup"}
-	hierarchies, _, err := detect.Open(root, "auto")
+	kept := host.NewKept(1000)
+	hierarchies, _, err := detect.Open(root, "auto", tree.NewFiles(kept, maxAge))
 	must(t, err)
 	p, err := New(Config{
-		Root: root, Hierarchies: hierarchies, ByQuota: !r.byCPUSet, Metrics: metrics.New(),
+		Root: root, Hierarchies: hierarchies, Kept: kept, MaxAge: maxAge, ByQuota: !r.byCPUSet, Metrics: metrics.New(),
 		NowNsec: func() uint64 { return uint64(r.bootSec * 1e9) },
 	})
 	must(t, err)
