@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	meminfoPath = "/proc/meminfo"
-	cpuinfoPath = "/proc/cpuinfo"
-	statPath    = "/proc/stat"
-	onlinePath  = "/sys/devices/system/cpu/online"
+	meminfoPath  = "/proc/meminfo"
+	cpuinfoPath  = "/proc/cpuinfo"
+	slabinfoPath = "/proc/slabinfo"
+	statPath     = "/proc/stat"
+	onlinePath   = "/sys/devices/system/cpu/online"
 )
 
 // cpuinfoMaxAge is how long the host's cpuinfo is kept. All it says that
@@ -36,7 +37,7 @@ func (p *Pipeline) template(r *request, path string) ([]byte, error) {
 		return p.meminfo(r)
 	case cpuinfoPath:
 		r.host, _, err = p.host.AppendLately(r.host[:0], path, min(cpuinfoMaxAge, 100*p.MaxAge), r.onlineSum)
-	case statPath:
+	case statPath, slabinfoPath: // of slabinfo the first lines will do
 		r.host, _, err = p.host.Append(r.host[:0], path)
 	default:
 		r.host, _, err = p.host.AppendAll(r.host[:0], path)

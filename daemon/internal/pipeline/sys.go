@@ -27,7 +27,7 @@ func (p *Pipeline) machine(r *request) (*sysfile.Machine, error) {
 	if err := p.seeMemory(r); err != nil {
 		return nil, err
 	}
-	_, err := p.hostMode(paths.NodeDir) // kernels without NUMA have none
+	_, _, err := p.host.Stat(paths.NodeDir) // kernels without NUMA have none
 	m.OneNode = err == nil && (!m.CPUs.All || r.c.Memory.Limited)
 	return m, nil
 }

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/podview/podview/daemon/internal/host"
@@ -10,8 +11,13 @@ import (
 // Files are the cgroup files of all hierarchies, which stay open between
 // reads.
 type Files struct {
-	kept   *host.Files[name, struct{}]
+	kept   *host.Files[name, opened]
 	maxAge time.Duration
+}
+
+// opened is what is remembered with an open file.
+type opened struct {
+	id atomic.Uint64 // its cgroup's; 0: not asked for yet
 }
 
 // name is a file of one cgroup, or with an empty file its directory.
@@ -27,7 +33,7 @@ func (n name) String() string {
 // NewFiles keeps files within the bound of kept. Texts that ReadLately reads
 // may be up to maxAge old.
 func NewFiles(kept *host.Kept, maxAge time.Duration) *Files {
-	return &Files{host.NewFiles[name, struct{}](kept, name.String), maxAge}
+	return &Files{host.NewFiles[name, opened](kept, name.String), maxAge}
 }
 
 func join(path, name string) string {

@@ -24,9 +24,27 @@ func New(dir string, files *Files) *Tree {
 	return &Tree{dir: dir, files: files, buffers: sync.Pool{New: func() any { return new([]byte) }}}
 }
 
-// ID returns the inode number of a cgroup's directory.
-func (t *Tree) ID(path string) (uint64, error) {
+// ID returns the inode number of a cgroup's directory. As long as file, any
+// one of the cgroup, can be read from the same opening, it is the same cgroup.
+func (t *Tree) ID(path, file string) (uint64, error) {
+	if err := t.check(path); err != nil {
+		return 0, err
+	}
+	buf := t.buffers.Get().(*[]byte)
+	defer t.buffers.Put(buf)
+	text, opening, err := t.files.kept.Append((*buf)[:0], name{t.dir, path, file})
+	if err != nil { // the root cgroup lacks some
+		inode, _, err := t.stat(path)
+		return inode, err
+	}
+	*buf = text
+	if id := opening.Value.id.Load(); id != 0 {
+		return id, nil
+	}
 	inode, _, err := t.stat(path)
+	if err == nil {
+		opening.Value.id.Store(inode)
+	}
 	return inode, err
 }
 
@@ -112,7 +130,7 @@ func (t *Tree) Up(path, file string, visit func(path string, text []byte) (more 
 		if visitErr == nil && errors.Is(err, fs.ErrNotExist) {
 			err = nil
 			if path == leaf {
-				_, err = t.ID(leaf)
+				_, _, err = t.stat(leaf)
 			}
 		}
 		if err != nil {

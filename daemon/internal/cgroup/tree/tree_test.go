@@ -20,7 +20,7 @@ import (
 func TestPathsThatLeaveTheTree(t *testing.T) {
 	tr := tree.New(cgrouptest.Dir(t, map[string]string{"f": "1\n", "a/f": "1\n", "cgroup.procs": "", "a/cgroup.procs": ""}), cgrouptest.Files())
 	methods := map[string]func(path string) error{
-		"ID":   func(path string) error { _, err := tr.ID(path); return err },
+		"ID":   func(path string) error { _, err := tr.ID(path, "f"); return err },
 		"Read": func(path string) error { return tr.Read(path, "f", func([]byte) error { return nil }) },
 		"Up": func(path string) error {
 			return tr.Up(path, "f", func(string, []byte) (bool, error) { return true, nil })
@@ -42,14 +42,14 @@ func TestPathsThatLeaveTheTree(t *testing.T) {
 		}
 	}
 	// Two dots within a name are only a name.
-	if _, err := tr.ID("/a..b"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := tr.ID("/a..b", "f"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("/a..b: got error %v", err)
 	}
 }
 
 func TestNotMounted(t *testing.T) {
 	var none *tree.Tree
-	_, err := none.ID("/")
+	_, err := none.ID("/", "f")
 	_, errCPUs := none.CPUs("/", "f", nil)
 	_, errProcesses := none.List("/", "cgroup.procs", nil)
 	errUp := none.Up("/", "f", nil)
@@ -192,8 +192,8 @@ func TestThreadedCgroup(t *testing.T) {
 
 func TestID(t *testing.T) {
 	tr := tree.New(cgrouptest.Dir(t, map[string]string{"a/": "", "b/": ""}), cgrouptest.Files())
-	a, errA := tr.ID("/a")
-	b, errB := tr.ID("/b")
+	a, errA := tr.ID("/a", "f")
+	b, errB := tr.ID("/b", "f")
 	if errA != nil || errB != nil || a == 0 || a == b {
 		t.Errorf("got %d and %d, errors %v, %v", a, b, errA, errB)
 	}

@@ -35,4 +35,4 @@ func New(dirs map[string]string, files *tree.Files) cgroup.Source {
 }
 
 // ID takes a Place in cpuacct.
-func (s *source) ID(p cgroup.Place) (uint64, error) { return s.cpuacct.ID(p.Root) }
+func (s *source) ID(p cgroup.Place) (uint64, error) { return s.cpuacct.ID(p.Root, "cpuacct.usage") }
