@@ -21,6 +21,8 @@ type Container struct {
 	Path string // of its cgroup, the same in every hierarchy
 	PID  int    // its init's, here
 	init *os.Process
+	// NextPID, if not 0, is what the pid should be at the next Restart.
+	NextPID int
 }
 
 const mount = "/sys/fs/cgroup"
@@ -166,26 +168,18 @@ func makeLevel(t testing.TB, hierarchy, parent, path string) {
 // RemoveCgroup undoes MakeCgroup; parents with something in them stay.
 func RemoveCgroup(path string) {
 	for _, h := range hierarchies() {
-		for path := path; path != "/"; path = filepath.Dir(path) {
-			err := os.Remove(dir(h, path))
-			for range 100 { // a killed process leaves a moment later
-				if !errors.Is(err, syscall.EBUSY) || path == "/" || !isEmpty(dir(h, path)) {
-					break
-				}
-				time.Sleep(10 * time.Millisecond)
-				err = os.Remove(dir(h, path))
-			}
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := os.Remove(dir(h, path))
+		for range 100 { // a killed process leaves a moment later
+			if !errors.Is(err, syscall.EBUSY) {
 				break
 			}
+			time.Sleep(10 * time.Millisecond)
+			err = os.Remove(dir(h, path))
+		}
+		for parent := filepath.Dir(path); err == nil && parent != "/"; parent = filepath.Dir(parent) {
+			err = os.Remove(dir(h, parent))
 		}
 	}
-}
-
-// isEmpty tells whether there is no cgroup in a cgroup.
-func isEmpty(dir string) bool {
-	info, err := os.Stat(dir)
-	return err == nil && info.Sys().(*syscall.Stat_t).Nlink == 2
 }
 
 func write(t testing.TB, file, text string) {

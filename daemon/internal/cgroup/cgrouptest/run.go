@@ -3,6 +3,7 @@ package cgrouptest
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +22,9 @@ func (c *Container) run(script string) {
 	}
 	defer release.Close()
 	defer waiting.Close()
+	if c.NextPID != 0 {
+		write(c.t, lastPID, strconv.Itoa(c.NextPID-1))
+	}
 	c.init, err = os.StartProcess("/bin/sh", []string{"sh", "-c", "read go; " + script}, &os.ProcAttr{
 		Files: []*os.File{waiting, os.Stdout, os.Stderr},
 		Sys:   &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL},
@@ -34,6 +38,10 @@ func (c *Container) run(script string) {
 		c.t.Fatal(err)
 	}
 }
+
+// lastPID is where the kernel counts on from; nothing holds other processes
+// back from taking the number.
+const lastPID = "/proc/sys/kernel/ns_last_pid"
 
 // Stop kills the container and removes its cgroups.
 func (c *Container) Stop() {
