@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"github.com/podview/podview/daemon/internal/caller"
@@ -42,40 +41,41 @@ func (p *Pipeline) seeLoad(r *request) error {
 // counter counts the threads of one container by state. A thread that ends
 // meanwhile does not count.
 //
-// A thread's state only changes when one runs. So while the container has the
-// same threads and has used no CPU time, the last count still holds; what it
-// misses is a thread that was woken but got no CPU yet.
+// A thread's state only changes when it runs, and threads come and go when one
+// runs. So while the container has used no CPU time, the last count still
+// holds. What it misses are threads that were woken but got no CPU yet, and
+// processes that others moved in or out in their sleep.
 type counter struct {
 	p     *Pipeline
 	place cgroup.Place
 
-	counted     bool
-	threads     sample.Threads
-	usedNsec    uint64 // when the count began
-	tids, spare []int
+	counted  bool
+	threads  sample.Threads
+	usedNsec uint64 // when the count began
+	tids     []int  // memory for the next list
 }
 
 func (c *counter) count() (sample.Threads, error) {
 	source := c.p.Hierarchies.CPUAcct.Source
 	usedNsec, usedErr := source.CPUUsedNsec(c.place)
-	tids, err := source.Threads(c.place, c.spare[:0])
+	if c.counted && usedErr == nil && usedNsec == c.usedNsec {
+		return c.threads, nil
+	}
+	var err error
+	c.tids, err = source.Threads(c.place, c.tids[:0])
 	if errors.Is(err, fs.ErrNotExist) {
 		return c.countByProcess()
 	}
 	if err != nil {
 		return sample.Threads{}, err
 	}
-	if c.counted && usedErr == nil && usedNsec == c.usedNsec && slices.Equal(tids, c.tids) {
-		c.spare = tids
-		return c.threads, nil
-	}
 	c.threads = sample.Threads{}
-	for _, tid := range tids {
+	for _, tid := range c.tids {
 		if state, err := c.p.threads.State(tid); err == nil {
 			add(&c.threads, state)
 		}
 	}
-	c.counted, c.usedNsec, c.tids, c.spare = usedErr == nil, usedNsec, tids, c.tids
+	c.counted, c.usedNsec = usedErr == nil, usedNsec
 	return c.threads, nil
 }
 

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,11 +15,16 @@ import (
 // openMachine is a Pipeline for the machine that the test runs on.
 func openMachine(t testing.TB) *Pipeline {
 	t.Helper()
-	root := host.Root{Proc: "/proc", Sys: "/sys", Cgroup: "/sys/fs/cgroup"}
-	return open(t, root, bootNsec)
+	return openMachineLately(t, maxAge)
 }
 
-func open(t testing.TB, root host.Root, nowNsec func() uint64) *Pipeline {
+func openMachineLately(t testing.TB, maxAge time.Duration) *Pipeline {
+	t.Helper()
+	root := host.Root{Proc: "/proc", Sys: "/sys", Cgroup: "/sys/fs/cgroup"}
+	return open(t, root, maxAge, bootNsec)
+}
+
+func open(t testing.TB, root host.Root, maxAge time.Duration, nowNsec func() uint64) *Pipeline {
 	t.Helper()
 	kept := host.NewKept(8192)
 	hierarchies, _, err := detect.Open(root, "auto", tree.NewFiles(kept, maxAge))

@@ -52,13 +52,26 @@ func (t *Tree) List(path, file string, ids []int) ([]int, error) {
 	return ids, nil
 }
 
-// readIDs: v2's threaded cgroups refuse to list processes, their domain does.
+// readIDs opens the file each time: to one that stays open v1 shows the same
+// list again as long as somebody asks every second (cgroup_pidlist_start,
+// kernel/cgroup/cgroup-v1.c). v2's threaded cgroups refuse to list processes,
+// their domain does.
 func (t *Tree) readIDs(path, file string, parse func([]byte) error) error {
-	err := t.ReadList(path, file, parse)
+	if err := t.check(path); err != nil {
+		return err
+	}
+	key := name{t.dir, path, file}
+	buf := t.buffers.Get().(*[]byte)
+	defer t.buffers.Put(buf)
+	text, err := host.ReadFile(key.String(), *buf)
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	*buf = text
+	return inFile(key, parse(text))
 }
 
 // below appends the cgroups directly below path. Most have none: the link

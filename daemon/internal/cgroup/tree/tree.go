@@ -56,7 +56,7 @@ func (t *Tree) stat(path string) (inode uint64, links uint32, err error) {
 }
 
 // Read passes the text of one file to parse, which must not keep it, and
-// names the file in parse's error. Files that list processes are ReadList's.
+// names the file in parse's error.
 func (t *Tree) Read(path, file string, parse func(text []byte) error) error {
 	return t.read(path, file, manner{}, parse)
 }
@@ -68,9 +68,8 @@ func (t *Tree) ReadLately(path, file, beside string, parse func(text []byte) err
 	return t.read(path, file, manner{beside: beside}, parse)
 }
 
-// ReadList is Read of a file that lists processes or threads: the kernel
-// prints it in pieces.
-func (t *Tree) ReadList(path, file string, parse func(text []byte) error) error {
+// ReadPieces is Read of a file that the kernel prints in pieces.
+func (t *Tree) ReadPieces(path, file string, parse func(text []byte) error) error {
 	return t.read(path, file, manner{pieces: true}, parse)
 }
 

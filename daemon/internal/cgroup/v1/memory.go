@@ -115,7 +115,7 @@ func parseMemoryStat(text []byte, m *cgroup.Memory) error {
 // empty; before, reading it failed with EIO where kernel memory was not
 // accounted.
 func (s *source) Slabinfo(p cgroup.Place, dst []byte) ([]byte, error) {
-	err := s.memory.ReadList(p.Root, "memory.kmem.slabinfo", func(text []byte) error {
+	err := s.memory.ReadPieces(p.Root, "memory.kmem.slabinfo", func(text []byte) error {
 		dst = append(dst, text...)
 		return nil
 	})
