@@ -65,7 +65,7 @@ func BenchmarkLoadCountActive(b *testing.B) {
 	defer reportCPU(b)()
 	b.ResetTimer()
 	for range b.N {
-		counter.counted = false
+		counter.holds = 0
 		if got, err := counter.count(); err != nil || got.Total != 10 {
 			b.Fatalf("%+v, error %v", got, err)
 		}

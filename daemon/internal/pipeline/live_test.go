@@ -135,7 +135,7 @@ func TestThreadsAreCounted(t *testing.T) {
 	if err := busy.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = busy.Process.Kill(); _ = busy.Wait() }()
+	t.Cleanup(func() { _ = busy.Process.Kill(); _ = busy.Wait() })
 	cgrouptest.MoveTo(t, busy.Process.Pid, c.Path)
 	want("a busy one came", 2, 1)
 	_ = busy.Process.Signal(unix.SIGSTOP)
@@ -143,8 +143,18 @@ func TestThreadsAreCounted(t *testing.T) {
 	want("still", 2, 0)
 	_ = busy.Process.Signal(unix.SIGCONT)
 	want("it goes on", 2, 1)
-	cgrouptest.MoveTo(t, busy.Process.Pid, "/")
-	want("it left", 1, 0)
+	_ = busy.Process.Kill()
+	_ = busy.Wait()
+	want("it ended", 1, 0)
+	moved := exec.Command("sleep", "1000")
+	if err := moved.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = moved.Process.Kill(); _ = moved.Wait() }()
+	cgrouptest.MoveTo(t, moved.Process.Pid, c.Path)
+	want("a sleeping one came, seen by a count in full", 2, 0)
+	cgrouptest.MoveTo(t, moved.Process.Pid, "/")
+	want("and left", 1, 0)
 	c.Stop()
 	if _, err := counter.count(); err == nil {
 		t.Error("no error after the cgroup went")

@@ -43,22 +43,27 @@ func (p *Pipeline) seeLoad(r *request) error {
 //
 // A thread's state only changes when it runs, and threads come and go when one
 // runs. So while the container has used no CPU time, the last count still
-// holds. What it misses are threads that were woken but got no CPU yet, and
-// processes that others moved in or out in their sleep.
+// holds. What that misses are threads that were woken but got no CPU yet, and
+// processes that others moved in or out without their running; the next count
+// in full, within a minute, has them.
 type counter struct {
 	p     *Pipeline
 	place cgroup.Place
 
-	counted  bool
+	holds    int // how often threads may stand for another count
 	threads  sample.Threads
 	usedNsec uint64 // when the count began
 	tids     []int  // memory for the next list
 }
 
+// maxHolds is a minute's.
+const maxHolds = 60 * 1e9 / sample.LoadPeriodNsec
+
 func (c *counter) count() (sample.Threads, error) {
 	source := c.p.Hierarchies.CPUAcct.Source
 	usedNsec, usedErr := source.CPUUsedNsec(c.place)
-	if c.counted && usedErr == nil && usedNsec == c.usedNsec {
+	if c.holds > 0 && usedErr == nil && usedNsec == c.usedNsec {
+		c.holds--
 		return c.threads, nil
 	}
 	var err error
@@ -75,7 +80,10 @@ func (c *counter) count() (sample.Threads, error) {
 			add(&c.threads, state)
 		}
 	}
-	c.counted, c.usedNsec = usedErr == nil, usedNsec
+	c.usedNsec, c.holds = usedNsec, 0
+	if usedErr == nil {
+		c.holds = maxHolds
+	}
 	return c.threads, nil
 }
 
