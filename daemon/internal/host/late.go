@@ -31,11 +31,13 @@ func (f *Files[K, V]) AppendLately(dst []byte, key K, maxAge time.Duration, besi
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if now := time.Since(started); !l.valid || l.beside != beside || now-l.at >= maxAge {
-			text, err := appendPieces(l.text[:0], open.fd)
+			text, err := appendPieces(dst, open.fd)
 			if err != nil {
 				return nil, err
 			}
-			l.text, l.at, l.beside, l.valid = text, now, beside, true
+			l.text = append(l.text[:0], text[len(dst):]...)
+			l.at, l.beside, l.valid = now, beside, true
+			return text, nil
 		}
 		return append(dst, l.text...), nil
 	})

@@ -26,7 +26,7 @@ type file struct {
 
 // source is what one file's content is made from.
 type source struct {
-	host  string // the template's path
+	host  string // the template's path; "" for none
 	needs procfile.Needs
 	proc  *procfile.File // nil for a file of /sys, which is node's
 	node  sysfile.Node
@@ -60,7 +60,11 @@ func newFiles(m *metrics.Metrics) map[string]*file {
 
 func procSource(_ *Pipeline, r *request) (source, error) {
 	f := r.file.proc
-	return source{host: f.Path, needs: f.Needs, proc: f}, nil
+	s := source{needs: f.Needs, proc: f}
+	if !f.Alone {
+		s.host = f.Path
+	}
+	return s, nil
 }
 
 func (p *Pipeline) find(path string) *file {

@@ -20,13 +20,17 @@ func openMachine(t testing.TB) *Pipeline {
 
 func openMachineLately(t testing.TB, maxAge time.Duration) *Pipeline {
 	t.Helper()
-	root := host.Root{Proc: "/proc", Sys: "/sys", Cgroup: "/sys/fs/cgroup"}
-	return open(t, root, maxAge, bootNsec)
+	return open(t, machineRoot, keptFiles, maxAge, bootNsec)
 }
 
-func open(t testing.TB, root host.Root, maxAge time.Duration, nowNsec func() uint64) *Pipeline {
+// keptFiles is serve's default.
+const keptFiles = 8192
+
+var machineRoot = host.Root{Proc: "/proc", Sys: "/sys", Cgroup: "/sys/fs/cgroup"}
+
+func open(t testing.TB, root host.Root, keptFiles int, maxAge time.Duration, nowNsec func() uint64) *Pipeline {
 	t.Helper()
-	kept := host.NewKept(8192)
+	kept := host.NewKept(keptFiles)
 	hierarchies, _, err := detect.Open(root, "auto", tree.NewFiles(kept, maxAge))
 	if err != nil {
 		t.Skip(err)

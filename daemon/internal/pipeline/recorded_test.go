@@ -125,7 +125,7 @@ func must(t testing.TB, err error) {
 func (r *recorded) pipeline(t testing.TB, dir string) *Pipeline {
 	t.Helper()
 	root := host.Root{Proc: dir + "/proc", Sys: dir + "/sys", Cgroup: dir + "/sys/fs/cgroup"}
-	p := open(t, root, maxAge, func() uint64 { return uint64(r.bootSec * 1e9) })
+	p := open(t, root, keptFiles, maxAge, func() uint64 { return uint64(r.bootSec * 1e9) })
 	p.ByQuota = !r.byCPUSet
 	return p
 }
