@@ -31,6 +31,10 @@ var machineRoot = host.Root{Proc: "/proc", Sys: "/sys", Cgroup: "/sys/fs/cgroup"
 func open(t testing.TB, root host.Root, keptFiles int, maxAge time.Duration, nowNsec func() uint64) *Pipeline {
 	t.Helper()
 	kept := host.NewKept(keptFiles)
+	t.Cleanup(func() { // the second closes what the first marked
+		kept.Sweep()
+		kept.Sweep()
+	})
 	hierarchies, _, err := detect.Open(root, "auto", tree.NewFiles(kept, maxAge))
 	if err != nil {
 		t.Skip(err)
