@@ -148,6 +148,9 @@ func TestFilesBound(t *testing.T) {
 	if n := kept.Open(); n != max || openFiles(t) != before+max {
 		t.Errorf("%d kept, %d descriptors, want %d", n, openFiles(t)-before, max)
 	}
+	if f.Opening(filepath.Join(dir, fmt.Sprint(files-1))) == 0 {
+		t.Error("the file read last was not kept: none makes room")
+	}
 	if kept.Max() != max || part.Max() != 5 {
 		t.Errorf("bounds %d and %d", kept.Max(), part.Max())
 	}
