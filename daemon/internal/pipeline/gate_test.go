@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -73,33 +74,36 @@ func (p *Pipeline) readsOf(container string) int {
 // TestGateWaitsForTheQuick: more reads than may run at a time all see their
 // container, when none of them hangs.
 func TestGateWaitsForTheQuick(t *testing.T) {
-	var g gate
-	ctx := context.Background()
-	for range maxPerContainer {
-		must(t, g.enter(ctx, "/c"))
-	}
-	must(t, g.enter(ctx, "/other"))
-	entered := make(chan error)
-	go func() { entered <- g.enter(ctx, "/c") }()
-	g.leave("/c")
-	if err := <-entered; err != nil {
-		t.Error(err)
-	}
-	if err := g.enter(ctx, "/c"); !errors.Is(err, errBusy) {
-		t.Errorf("got error %v, want %v", err, errBusy)
-	}
-	ended, end := context.WithCancel(ctx)
-	end()
-	if err := g.enter(ended, "/other"); !errors.Is(err, context.Canceled) {
-		t.Errorf("got error %v", err)
-	}
-	for range maxPerContainer {
+	synctest.Test(t, func(t *testing.T) {
+		var g gate
+		ctx := t.Context()
+		for range maxPerContainer {
+			must(t, g.enter(ctx, "/c"))
+		}
+		must(t, g.enter(ctx, "/other"))
+		entered := make(chan error, 1)
+		go func() { entered <- g.enter(ctx, "/c") }()
+		synctest.Wait() // it is waiting
 		g.leave("/c")
-	}
-	g.leave("/other")
-	if len(g.in) != 0 {
-		t.Errorf("left behind: %v", g.in)
-	}
+		if err := <-entered; err != nil {
+			t.Error(err)
+		}
+		if err := g.enter(ctx, "/c"); !errors.Is(err, errBusy) {
+			t.Errorf("got error %v, want %v", err, errBusy)
+		}
+		ended, end := context.WithCancel(ctx)
+		end()
+		if err := g.enter(ended, "/other"); !errors.Is(err, context.Canceled) {
+			t.Errorf("got error %v", err)
+		}
+		for range maxPerContainer {
+			g.leave("/c")
+		}
+		g.leave("/other")
+		if len(g.in) != 0 {
+			t.Errorf("left behind: %v", g.in)
+		}
+	})
 }
 
 // TestEndedRequest is neither answered nor counted as a fallback.

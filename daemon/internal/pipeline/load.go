@@ -57,7 +57,7 @@ type counter struct {
 }
 
 // maxHolds is a minute's.
-const maxHolds = 60 * 1e9 / sample.LoadPeriodNsec
+const maxHolds = int(60 * 1e9 / sample.LoadPeriodNsec)
 
 func (c *counter) count() (sample.Threads, error) {
 	source := c.p.Hierarchies.CPUAcct.Source
