@@ -104,7 +104,7 @@ func (r *Resolver) Identify(tid int) (*Caller, error) {
 		}
 		*buf, init, inits = both, &opening.Value, both[len(own):]
 	}
-	if self.caller == nil || self.init != init || self.own != string(own) || self.inits != string(inits) {
+	if self.caller == nil || self.own != string(own) || self.inits != string(inits) {
 		if err := r.update(self, tid, string(own), string(inits), init); err != nil {
 			return nil, err
 		}

@@ -17,11 +17,9 @@ type process struct {
 	// the namespace's init lasts as long as any process in it.
 	namespace *namespace
 
-	// caller is the last answer. It holds while the texts are the same, and
-	// init is the same process.
+	// caller is the last answer. It holds while the texts are the same.
 	caller     *Caller
 	own, inits string
-	init       *process
 
 	// The times and numbers that never change, once asked for.
 	started   bool
@@ -96,7 +94,7 @@ func (r *Resolver) update(p *process, tid int, own, inits string, init *process)
 		c = contained(tid, ownPlaces, initPlaces, p.namespace.init, init)
 	}
 	c.self = p
-	p.caller, p.own, p.inits, p.init = c, own, inits, init
+	p.caller, p.own, p.inits = c, own, inits
 	return nil
 }
 
