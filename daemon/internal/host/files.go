@@ -158,7 +158,9 @@ func (f *Files[K, V]) get(key K) (open *file[V], isNew bool, err error) {
 	if open != nil {
 		f.evict(key, open)
 	}
-	return f.insert(key, f.newFile(path, fd)), true, nil
+	mine := f.newFile(path, fd)
+	open = f.insert(key, mine)
+	return open, open == mine, nil
 }
 
 func openError(path []byte, err error) *fs.PathError {
