@@ -27,6 +27,9 @@ type Source interface {
 	// ID tells a container from a later one of the same name: the inode
 	// number of the Root directory.
 	ID(Place) (uint64, error)
+	// IDAfterCPUTime is ID for who has just called CPUTime, which found out
+	// whether the cgroup is still the same.
+	IDAfterCPUTime(Place) (uint64, error)
 	// Memory leaves the three figures of swap out when noSwap: a machine
 	// without swap has no use for them.
 	Memory(p Place, noSwap bool, m *Memory) error

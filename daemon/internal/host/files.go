@@ -93,15 +93,15 @@ func (f *Files[K, V]) each(key K, read func(*file[V]) ([]byte, error)) ([]byte, 
 
 func isGone(err error) bool { return err == unix.ENODEV || err == unix.ESRCH || err == unix.ENOENT }
 
-// Opening returns the number of a file's present opening, 0 when it is not
-// kept. It reads nothing.
-func (f *Files[K, V]) Opening(key K) uint64 {
+// Opening returns a file's present opening, nil when it is not kept. It reads
+// nothing.
+func (f *Files[K, V]) Opening(key K) *Opening[V] {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if open := f.files[key]; open != nil && open.fd >= 0 {
-		return open.opening.Number
+		return &open.opening
 	}
-	return 0
+	return nil
 }
 
 // Stat returns the inode number and the link count of the file that has the

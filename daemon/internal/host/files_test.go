@@ -40,7 +40,7 @@ func TestFilesAreReadAfresh(t *testing.T) {
 	rewrite(t, file, "number two")
 	text, second, err := f.AppendAll(nil, file)
 	wantText(t, "number two", text, err)
-	if second.Value != 7 || second.Number != first.Number || f.Opening(file) != first.Number {
+	if second.Value != 7 || second.Number != first.Number || f.Opening(file) != first {
 		t.Errorf("the file was opened again: %+v, %+v", first, second)
 	}
 }
@@ -148,7 +148,7 @@ func TestFilesBound(t *testing.T) {
 	if n := kept.Open(); n != max || openFiles(t) != before+max {
 		t.Errorf("%d kept, %d descriptors, want %d", n, openFiles(t)-before, max)
 	}
-	if f.Opening(filepath.Join(dir, fmt.Sprint(files-1))) == 0 {
+	if f.Opening(filepath.Join(dir, fmt.Sprint(files-1))) == nil {
 		t.Error("the file read last was not kept: none makes room")
 	}
 	if kept.Max() != max || part.Max() != 5 {
@@ -176,7 +176,7 @@ func TestSweepClosesIdleFiles(t *testing.T) {
 	}
 	_, _, _ = f.Append(nil, busy)
 	kept.Sweep()
-	if kept.Open() != 1 || openFiles(t) != before+1 || f.Opening(busy) != number.Number || f.Opening(idle) != 0 {
+	if kept.Open() != 1 || openFiles(t) != before+1 || f.Opening(busy) != number || f.Opening(idle) != nil {
 		t.Errorf("%d left, %d descriptors, want the busy one", kept.Open(), openFiles(t)-before)
 	}
 	text, again, err := f.Append(nil, idle)

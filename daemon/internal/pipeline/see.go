@@ -112,13 +112,18 @@ func (p *Pipeline) seeCPUs(r *request) error {
 }
 
 func (p *Pipeline) seeTimes(r *request) error {
-	key, pl, err := p.key(r.who)
+	pl, err := place(r.who, p.Hierarchies.CPUAcct)
 	if err != nil {
 		return err
 	}
 	if err := p.Hierarchies.CPUAcct.Source.CPUTime(pl, &r.used); err != nil {
 		return err
 	}
+	id, err := p.Hierarchies.CPUAcct.Source.IDAfterCPUTime(pl)
+	if err != nil {
+		return err
+	}
+	key := sample.Key{Root: pl.Root, ID: id}
 	usage := sample.CPUUsage{NowNsec: p.NowNsec(), UptimeNsec: r.c.UptimeNsec, Time: &r.used, CPUs: r.c.CPUs}
 	cpuKey := key
 	if pl, ok := r.who.Place(p.Hierarchies.CPU.Key); ok {

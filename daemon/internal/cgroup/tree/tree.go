@@ -24,25 +24,28 @@ func New(dir string, files *Files) *Tree {
 	return &Tree{dir: dir, files: files, buffers: sync.Pool{New: func() any { return new([]byte) }}}
 }
 
-// ID returns the inode number of a cgroup's directory. As long as file, any
-// one of the cgroup, can be read from the same opening, it is the same cgroup.
+// ID returns the inode number of a cgroup's directory. It reads file, any one
+// of the cgroup: while that can be read from the same opening, it is the same
+// cgroup.
 func (t *Tree) ID(path, file string) (uint64, error) {
+	// Without the file, as in the root cgroup, there is no opening either.
+	_ = t.Read(path, file, func([]byte) error { return nil })
+	return t.IDBeside(path, file)
+}
+
+// IDBeside is ID after file was read just now.
+func (t *Tree) IDBeside(path, file string) (uint64, error) {
 	if err := t.check(path); err != nil {
 		return 0, err
 	}
-	buf := t.buffers.Get().(*[]byte)
-	defer t.buffers.Put(buf)
-	text, opening, err := t.files.kept.Append((*buf)[:0], name{t.dir, path, file})
-	if err != nil { // the root cgroup lacks some
-		inode, _, err := t.stat(path)
-		return inode, err
-	}
-	*buf = text
-	if id := opening.Value.id.Load(); id != 0 {
-		return id, nil
+	opening := t.files.kept.Opening(name{t.dir, path, file})
+	if opening != nil {
+		if id := opening.Value.id.Load(); id != 0 {
+			return id, nil
+		}
 	}
 	inode, _, err := t.stat(path)
-	if err == nil {
+	if err == nil && opening != nil {
 		opening.Value.id.Store(inode)
 	}
 	return inode, err
@@ -91,8 +94,11 @@ func (t *Tree) read(path, file string, how manner, parse func(text []byte) error
 	case how.pieces:
 		text, _, err = kept.AppendAll((*buf)[:0], key)
 	case how.beside != "":
-		opening := kept.Opening(name{t.dir, path, how.beside})
-		text, _, err = kept.AppendLately((*buf)[:0], key, t.files.maxAge, opening)
+		var number uint64
+		if opening := kept.Opening(name{t.dir, path, how.beside}); opening != nil {
+			number = opening.Number
+		}
+		text, _, err = kept.AppendLately((*buf)[:0], key, t.files.maxAge, number)
 	default:
 		text, _, err = kept.Append((*buf)[:0], key)
 	}

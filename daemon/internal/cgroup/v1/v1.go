@@ -36,3 +36,8 @@ func New(dirs map[string]string, files *tree.Files) cgroup.Source {
 
 // ID takes a Place in cpuacct.
 func (s *source) ID(p cgroup.Place) (uint64, error) { return s.cpuacct.ID(p.Root, "cpuacct.usage") }
+
+// IDAfterCPUTime takes a Place in cpuacct.
+func (s *source) IDAfterCPUTime(p cgroup.Place) (uint64, error) {
+	return s.cpuacct.IDBeside(p.Root, "cpuacct.usage_all")
+}

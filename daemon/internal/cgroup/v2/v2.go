@@ -14,5 +14,9 @@ func New(dir string, files *tree.Files) cgroup.Source { return &source{tree.New(
 
 func (s *source) ID(p cgroup.Place) (uint64, error) { return s.tree.ID(p.Root, "cgroup.events") }
 
+func (s *source) IDAfterCPUTime(p cgroup.Place) (uint64, error) {
+	return s.tree.IDBeside(p.Root, "cpu.stat")
+}
+
 // Slabinfo is nothing: v2 has no such file.
 func (s *source) Slabinfo(_ cgroup.Place, dst []byte) ([]byte, error) { return dst, nil }
