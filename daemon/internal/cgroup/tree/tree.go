@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/host"
 )
 
 // Tree is one hierarchy. The paths given to its methods are a Place's. A nil
@@ -39,13 +40,15 @@ func (t *Tree) IDBeside(path, file string) (uint64, error) {
 		return 0, err
 	}
 	opening := t.files.kept.Opening(name{t.dir, path, file})
-	if opening != nil {
-		if id := opening.Value.id.Load(); id != 0 {
-			return id, nil
-		}
+	if opening == nil {
+		inode, _, err := t.stat(path)
+		return inode, err
 	}
-	inode, _, err := t.stat(path)
-	if err == nil && opening != nil {
+	if id := opening.Value.id.Load(); id != 0 {
+		return id, nil
+	}
+	inode, err := host.Inode(t.dir + path)
+	if err == nil {
 		opening.Value.id.Store(inode)
 	}
 	return inode, err
