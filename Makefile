@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
-	conformance conformance-host conformance-vm soak clean help bin/conformance.test
+	conformance conformance-host conformance-vm soak compare-faults clean help \
+	bench bench-smoke bench-docs bench-programs bin/conformance.test bin/podview.earlier
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 100000x
@@ -27,7 +28,7 @@ build: ## bin/podview, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview ./daemon
 
 test: ## everything below that checks, then a summary with every skipped test
-	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check policies kyverno image render demo conformance-host conformance-vm
+	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check policies kyverno image render demo conformance-host bench-smoke conformance-vm
 
 deps: ## install what the tests need (root on Debian), or say what is missing
 	@conformance/install.sh
@@ -84,22 +85,49 @@ render: build ## build every overlay three ways, compare, validate; UPDATE=-upda
 demo: build ## show free, top and others in a 128Mi/500m and a 256Mi/1 container
 	@sh conformance/demo.sh
 
+# The commit before this one, for TestUpgrade; where it cannot be had, that
+# test says so.
+bin/podview.earlier:
+	@git rev-parse -q --verify HEAD~1 >/dev/null || { echo "no commit before this one in this clone"; exit 0; }; \
+	rm -rf .cache/earlier && mkdir -p .cache/earlier && git archive HEAD~1 | tar -x -C .cache/earlier && \
+	cd .cache/earlier && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=earlier" -o ../../bin/podview.earlier ./daemon && \
+	rm -rf ../earlier
+
 bin/conformance.test:
 	@cd conformance && CGO_ENABLED=0 go test -c -o ../$@ .
 
 conformance: bin/conformance.test ## run the suite on a mounted tree: make conformance VIEW=/var/lib/lxcfs
 	VIEW="$(VIEW)" bin/conformance.test -test.v -test.timeout 10m
 
-conformance-host: build bin/conformance.test ## run the suite on this machine's kernel
+conformance-host: build bin/podview.earlier bin/conformance.test ## run the suite on this machine's kernel
 	@[ -w /dev/fuse ] && unshare --mount true || { echo "SKIP: needs root, CAP_SYS_ADMIN and /dev/fuse"; exit 0; }; \
 	PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 10m
 
-conformance-vm: build bin/conformance.test ## run the suite in a cgroup-v2-only VM
+conformance-vm: build bin/podview.earlier bin/conformance.test ## run the suite in a cgroup-v2-only VM
 	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
 	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 960 -- /conformance.test -test.v -test.timeout 15m
 
-soak: build bin/conformance.test ## the fault tests, 1000 kills of the worker
-	SOAK=1 PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 60m -test.run 'TestWorker'
+soak: build bin/conformance.test ## the fault tests: 1000 kills of the worker, 200 hand-overs
+	SOAK=1 PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 60m -test.run 'TestWorkerIsKilled|TestHandOver'
+
+compare-faults: bin/conformance.test ## the same readers on lxcfs, which is killed and started again
+	@command -v lxcfs >/dev/null || apt-get -qq install --no-install-recommends lxcfs </dev/null >/dev/null
+	LXCFS=1 bin/conformance.test -test.v -test.run TestLxcfsIsKilled
+
+bench-programs: build
+	CGO_ENABLED=0 go build -trimpath -o bin/nullserver ./daemon/internal/nullserver
+	cd conformance && CGO_ENABLED=0 go build -trimpath -o ../bin/bench ./bench
+	@conformance/bench/lxcfs.sh
+
+bench: bench-programs ## podview beside lxcfs, 12 minutes: make bench BENCH="-rounds 3 -docs docs"; bin/bench -h
+	@servers=native,null,podview; ! command -v lxcfs >/dev/null || servers=$$servers,lxcfs; \
+	bin/bench -servers $$servers -json bin/bench.json $(BENCH)
+
+bench-smoke: bench-programs ## a run of the bench that shows that it works, not how fast anything is
+	cd conformance && CGO_ENABLED=0 PODVIEW=$(CURDIR)/bin/podview NULLSERVER=$(CURDIR)/bin/nullserver go test -v -count=1 ./bench/...
+
+bench-docs: bench-programs ## docs/performance.md again, from docs/bench.json and docs/performance-notes.md
+	bin/bench -from docs/bench.json -docs docs >/dev/null
 
 clean: ## remove what was built; the downloads in .cache stay
 	rm -rf bin .cache/image .cache/generated .cache/test .cache/vm.*

@@ -13,12 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// faultKills is how often the worker is killed: make soak sets SOAK=1.
-func faultKills() int {
-	if os.Getenv("SOAK") != "" {
-		return 1000
+// soaking: make soak sets SOAK=1 for the long form of the fault tests.
+func soaking() bool { return os.Getenv("SOAK") != "" }
+
+func times(short, long int) int {
+	if soaking() {
+		return long
 	}
-	return 60
+	return short
 }
 
 // atWork returns the oldest child of a process: the worker that serves, where
@@ -81,35 +83,85 @@ func everyFile(mib, cpus int) map[string]string {
 	}
 }
 
+// endurers are containers of two sizes in which every file is read on and on.
+type endurers struct {
+	small, large *container
+	cpus         int
+	ends         map[string]func(testing.TB) Endured
+}
+
+func newEndurers(t *testing.T, view string) *endurers {
+	t.Helper()
+	return &endurers{
+		cpus:  min(2, len(kernel().cpuinfo(t))),
+		small: startIn(t, newGroup(t, podPath()+"/"+ctrName("b"), limits{memoryMiB: 100, cpuMilli: 1000}), view),
+		large: startIn(t, newGroup(t, podPath()+"/"+ctrName("d"), limits{memoryMiB: 300, cpuMilli: 2000}), view),
+	}
+}
+
+// start begins to read; finish ends that and checks what was read.
+func (e *endurers) start() {
+	e.ends = map[string]func(testing.TB) Endured{
+		"small": e.small.endure(everyFile(100, 1)), "large": e.large.endure(everyFile(300, e.cpus)),
+	}
+}
+
+func (e *endurers) finish(t *testing.T, what string, atLeast int) {
+	t.Helper()
+	for name, end := range e.ends {
+		got := end(t)
+		t.Logf("%s, %s: %d reads: p50 %v, p99 %v, worst %v; %d problems", what, name, got.Reads,
+			got.P50.Round(time.Microsecond), got.P99.Round(time.Microsecond), got.Worst.Round(time.Microsecond), len(got.Problems))
+		if len(got.Problems) > 0 || got.Reads < atLeast {
+			t.Errorf("%s, %s: %d reads, problems:\n%s", what, name, got.Reads, strings.Join(got.Problems, "\n"))
+		}
+	}
+}
+
+// control reads without any fault, to compare with.
+func (e *endurers) control(t *testing.T) {
+	t.Helper()
+	e.start()
+	time.Sleep(time.Duration(times(2, 20)) * time.Second)
+	e.finish(t, "control", 1)
+}
+
 // TestWorkerIsKilled: nobody who reads sees that the worker dies, whatever it
 // was doing.
 func TestWorkerIsKilled(t *testing.T) {
 	daemon := privateServe(t)
-	cpus := min(2, len(kernel().cpuinfo(t)))
-	small := startIn(t, newGroup(t, podPath()+"/"+ctrName("b"), limits{memoryMiB: 100, cpuMilli: 1000}), daemon.dir)
-	large := startIn(t, newGroup(t, podPath()+"/"+ctrName("d"), limits{memoryMiB: 300, cpuMilli: 2000}), daemon.dir)
-	ends := map[string]func(testing.TB) Endured{"small": small.endure(everyFile(100, 1)), "large": large.endure(everyFile(300, cpus))}
-
-	start := time.Now()
-	for range faultKills() {
-		small.read(t, "/proc/uptime") // some worker answers
+	e := newEndurers(t, daemon.dir)
+	e.control(t)
+	e.start()
+	kills := times(60, 1000)
+	for n := 0; n < kills; {
+		e.small.read(t, "/proc/uptime") // some worker answers
 		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
 		worker, err := atWork(daemon.cmd.Process.Pid)
-		if err != nil {
-			time.Sleep(time.Millisecond) // between two workers
-			continue
+		if err == nil && unix.Kill(worker, unix.SIGKILL) == nil {
+			n++
 		}
-		if err := unix.Kill(worker, unix.SIGKILL); err != nil && err != unix.ESRCH {
+	}
+	e.finish(t, fmt.Sprintf("%d kills", kills), kills)
+}
+
+// TestWorkerIsStopped: its readers wait, and get their answers when it goes on.
+func TestWorkerIsStopped(t *testing.T) {
+	daemon := privateServe(t)
+	e := newEndurers(t, daemon.dir)
+	e.start()
+	worker, err := atWork(daemon.cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, signal := range []unix.Signal{unix.SIGSTOP, unix.SIGCONT} {
+		if err := unix.Kill(worker, signal); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(5 * time.Second)
 	}
-	for name, end := range ends {
-		got := end(t)
-		t.Logf("%s: %d reads in %v with %d kills: p50 %v, p99 %v, worst %v", name, got.Reads, time.Since(start).Round(time.Millisecond), faultKills(), got.P50, got.P99, got.Worst)
-		if len(got.Problems) > 0 || got.Reads < faultKills() {
-			t.Errorf("%s: %d reads, problems:\n%s", name, got.Reads, strings.Join(got.Problems, "\n"))
-		}
-	}
+	e.finish(t, "stopped for 5 s", 1)
+	e.small.seesMemory(t, "afterwards", 100)
 }
 
 // TestWorkerCanNotStay: while no worker comes up, readers get the host's

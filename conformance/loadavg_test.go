@@ -42,7 +42,7 @@ func (p *process) loadavg(t testing.TB) load {
 
 // Load is sampled every 5 s from the first read on, as the kernel does.
 func TestLoadIsTheContainers(t *testing.T) {
-	burner, sleeper := startContainer(t, limits{}), startContainer(t, limits{})
+	burner, sleeper := startContainer(t, limits{cpuMilli: 1000}), startContainer(t, limits{})
 	burner.loadavg(t)
 	sleeper.loadavg(t)
 	burner.burn(t, 2)

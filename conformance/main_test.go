@@ -3,6 +3,8 @@ package conformance
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -21,7 +23,39 @@ func TestMain(m *testing.M) {
 		code = 1
 	}
 	removeTopGroups()
+	for _, left := range leftBehind() {
+		fmt.Fprintln(os.Stderr, "FAIL: left behind:", left)
+		code = 1
+	}
 	os.Exit(code)
+}
+
+// leftBehind names the mounts, processes and cgroups of the suite that are
+// still there at its end.
+func leftBehind() (left []string) {
+	mounts, _ := os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(mounts)) {
+		if strings.Contains(line, " "+os.TempDir()+"/") {
+			left = append(left, "the mount "+strings.TrimSpace(line))
+		}
+	}
+	for _, pid := range childrenOf(os.Getpid()) {
+		name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		left = append(left, fmt.Sprintf("process %d, %s", pid, strings.TrimSpace(string(name))))
+	}
+	if h, err := machine(); err == nil {
+		for _, mount := range h.all {
+			if dir := filepath.Join(mount, topName(os.Getpid())); exists(dir) {
+				left = append(left, "the cgroup "+dir)
+			}
+		}
+	}
+	return left
+}
+
+func exists(file string) bool {
+	_, err := os.Lstat(file)
+	return err == nil
 }
 
 // needRoot skips: cgroups, namespaces and mounts are root's.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -19,7 +20,7 @@ import (
 type server struct {
 	dir    string // where the tree is mounted
 	cmd    *exec.Cmd
-	stderr bytes.Buffer
+	stderr output
 	exited chan struct{} // closed after cmd.Wait
 }
 
@@ -46,8 +47,63 @@ func podviewBinary(t testing.TB) string {
 	return path
 }
 
+// output is what a process has written so far.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
 // startServe runs podview serve on dir and waits for the mount.
 func startServe(binary, dir string, flags ...string) (*server, error) {
+	s, err := launch(binary, dir, flags...)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.await(func() bool { return isFUSE(dir) }); err != nil {
+		return nil, errors.Join(fmt.Errorf("podview serve: not mounted: %w", err), s.stop())
+	}
+	return s, nil
+}
+
+// await waits until something is so, or the daemon has ended.
+func (s *server) await(so func() bool) error {
+	for deadline := time.Now().Add(serveTimeout); ; time.Sleep(5 * time.Millisecond) {
+		if so() {
+			return nil
+		}
+		select {
+		case <-s.exited:
+			return fmt.Errorf("podview serve: %v\n%s", s.cmd.ProcessState, &s.stderr)
+		default:
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("waited %v\n%s", serveTimeout, &s.stderr)
+		}
+	}
+}
+
+// says waits for a text in the daemon's log.
+func (s *server) says(t testing.TB, text string) {
+	t.Helper()
+	if err := s.await(func() bool { return strings.Contains(s.stderr.String(), text) }); err != nil {
+		t.Fatalf("no %q: %v", text, err)
+	}
+}
+
+// launch starts podview serve on dir.
+func launch(binary, dir string, flags ...string) (*server, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -64,19 +120,7 @@ func startServe(binary, dir string, flags ...string) (*server, error) {
 		_ = s.cmd.Wait()
 		close(s.exited)
 	}()
-	for deadline := time.Now().Add(serveTimeout); ; time.Sleep(10 * time.Millisecond) {
-		select {
-		case <-s.exited:
-			return nil, fmt.Errorf("podview serve: %v\n%s", s.cmd.ProcessState, &s.stderr)
-		default:
-		}
-		if isFUSE(dir) {
-			return s, nil
-		}
-		if time.Now().After(deadline) {
-			return nil, errors.Join(fmt.Errorf("podview serve: not mounted after %v", serveTimeout), s.stop())
-		}
-	}
+	return s, nil
 }
 
 func isFUSE(dir string) bool {
@@ -90,8 +134,17 @@ func (s *server) stop() error {
 	if s == nil {
 		return nil
 	}
+	problems := s.terminate()
+	if isFUSE(s.dir) {
+		problems = errors.Join(problems, fmt.Errorf("%s is still mounted after SIGTERM", s.dir))
+		_ = unix.Unmount(s.dir, unix.MNT_DETACH)
+	}
+	return problems
+}
+
+// terminate ends the daemon, whatever becomes of the mount.
+func (s *server) terminate() (problems error) {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	var problems error
 	select {
 	case <-s.exited:
 	case <-time.After(serveTimeout):
@@ -101,10 +154,6 @@ func (s *server) stop() error {
 	}
 	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
 		problems = errors.Join(problems, fmt.Errorf("exit code %d after SIGTERM\n%s", code, &s.stderr))
-	}
-	if isFUSE(s.dir) {
-		problems = errors.Join(problems, fmt.Errorf("%s is still mounted after SIGTERM", s.dir))
-		_ = unix.Unmount(s.dir, unix.MNT_DETACH)
 	}
 	return problems
 }

@@ -4,10 +4,12 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/podview/podview/daemon/internal/cgroup/detect"
+	"github.com/podview/podview/daemon/internal/cgroup/tree"
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/pipeline"
@@ -15,9 +17,11 @@ import (
 
 // config is what the commands that read cgroups can be told.
 type config struct {
-	root    host.Root
-	cgroup  string
-	cpuView string
+	root      host.Root
+	cgroup    string
+	cpuView   string
+	keptFiles int
+	statCache time.Duration
 }
 
 func (c *config) register(flags *flag.FlagSet) {
@@ -25,6 +29,8 @@ func (c *config) register(flags *flag.FlagSet) {
 	flags.StringVar(&c.root.Sys, "host-sys", "/sys", "the host's sysfs")
 	flags.StringVar(&c.root.Cgroup, "host-cgroup", "/sys/fs/cgroup", "the host's cgroup file systems")
 	flags.StringVar(&c.cgroup, "cgroup", "auto", "cgroup version: auto, v1 or v2")
+	flags.IntVar(&c.keptFiles, "kept-files", 8192, "most files of /proc and of cgroups that stay open between reads; at most half of the process's limit counts")
+	flags.DurationVar(&c.statCache, "stat-cache", 10*time.Millisecond, "how old the cgroups' memory.stat and the host's meminfo may be; limits and usage are always new; 0 turns it off")
 	flags.StringVar(&c.cpuView, "cpu-view", "quota", "number of CPUs shown: quota (CPU limit, rounded up) or cpuset (every CPU a container may run on)")
 }
 
@@ -35,17 +41,25 @@ func (c *config) validate() error {
 	if !slices.Contains([]string{"quota", "cpuset"}, c.cpuView) {
 		return fmt.Errorf("--cpu-view=%q is not quota or cpuset", c.cpuView)
 	}
+	if c.keptFiles < 0 {
+		return fmt.Errorf("--kept-files=%d is negative", c.keptFiles)
+	}
+	if c.statCache < 0 || c.statCache > time.Second {
+		return fmt.Errorf("--stat-cache=%v is not between 0 and 1s", c.statCache)
+	}
 	return nil
 }
 
 // pipeline makes the reader of the configured host, and names its cgroups.
 func (c *config) pipeline(m *metrics.Metrics) (p *pipeline.Pipeline, mode string, err error) {
-	hierarchies, mode, err := detect.Open(c.root, c.cgroup)
+	kept := host.NewKept(c.keptFiles)
+	hierarchies, mode, err := detect.Open(c.root, c.cgroup, tree.NewFiles(kept, c.statCache))
 	if err != nil {
 		return nil, "", err
 	}
 	p, err = pipeline.New(pipeline.Config{
-		Root: c.root, Hierarchies: hierarchies, ByQuota: c.cpuView == "quota",
+		Root: c.root, Hierarchies: hierarchies, Kept: kept, MaxAge: c.statCache,
+		ByQuota: c.cpuView == "quota",
 		NowNsec: boottime, Metrics: m,
 	})
 	return p, mode, err

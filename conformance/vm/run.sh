@@ -28,6 +28,7 @@ check() {
 # unpacks over the first.
 payload() {
 	install -D -m 755 "$checkout/bin/podview" "$1/usr/bin/podview" || fail "no bin/podview (run make build)"
+	[ ! -x "$checkout/bin/podview.earlier" ] || install -m 755 "$checkout/bin/podview.earlier" "$1/usr/bin/podview.earlier"
 	[ -z "${CONFORMANCE_TEST:-}" ] || install -m 755 "$CONFORMANCE_TEST" "$1/conformance.test"
 	{ printf 'PODVIEW=/usr/bin/podview SCRATCH_DISK=/dev/zram1 exec'; printf ' %q' "${command[@]}"; } >"$1/command"
 	(cd "$1" && find . | cpio --quiet -o -H newc -R 0:0)

@@ -2,9 +2,8 @@
 package caller
 
 import (
-	"fmt"
 	"path/filepath"
-	"strconv"
+	"sync"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
 	"github.com/podview/podview/daemon/internal/host"
@@ -17,10 +16,12 @@ type Caller struct {
 	// Host is set for a process that is in no container: it sees the host.
 	Host   bool
 	places []place
-	// init is the process whose start is the container's; 0 when its pid
+	self   *process
+	// init is the process whose start is the container's; nil when its pid
 	// namespace's init is not its own (shared with a pause container, or the
 	// host's).
-	init int
+	init    *process
+	initPID int
 }
 
 type place struct {
@@ -41,19 +42,32 @@ func (c *Caller) Place(controller string) (p cgroup.Place, ok bool) {
 
 // Resolver identifies callers. Its methods may be called concurrently.
 type Resolver struct {
-	proc   string
-	hostNS string
-	inits  initCache
+	proc      string
+	hostNS    string
+	hostInode uint64
+	inits     initCache
+	files     *host.Files[int, process]
+	buffers   sync.Pool // of *[]byte
 }
 
 // NewResolver takes the pid namespace of the calling process for the host's:
 // podview runs with hostPID, otherwise it could not see its callers at all.
-func NewResolver(root host.Root) (*Resolver, error) {
+//
+// It keeps a file of each caller open, within the bound of kept.
+func NewResolver(root host.Root, kept *host.Kept) (*Resolver, error) {
 	ns, err := pidNamespace(root.Proc, "self")
 	if err != nil {
 		return nil, err
 	}
-	return &Resolver{proc: root.Proc, hostNS: ns, inits: initCache{pids: map[string]knownInit{}}}, nil
+	r := &Resolver{
+		proc: root.Proc, hostNS: ns, inits: initCache{pids: map[string]knownInit{}},
+		files:   host.NewFiles[int, process](kept, cgroupFile(root.Proc)),
+		buffers: sync.Pool{New: func() any { return new([]byte) }},
+	}
+	if inode, err := host.Inode(filepath.Join(root.Proc, "self/ns/pid")); err == nil {
+		r.hostInode = inode
+	}
+	return r, nil
 }
 
 // Identify returns the container of the thread tid, as the daemon's pid
@@ -63,27 +77,39 @@ func NewResolver(root host.Root) (*Resolver, error) {
 // The container's own cgroup is that of the pid namespace's init when the
 // caller is in it or below it. With a shared pid namespace init is the pause
 // container in a sibling cgroup; then the path tells. See containerRoot.
+//
+// Both cgroups are read for every request. Only what follows from the texts
+// is remembered.
 func (r *Resolver) Identify(tid int) (*Caller, error) {
-	own, err := r.memberships(tid)
+	buf := r.buffers.Get().(*[]byte)
+	defer r.buffers.Put(buf)
+	own, opening, err := r.files.Append((*buf)[:0], tid)
 	if err != nil {
 		return nil, err
 	}
-	ns, err := pidNamespace(r.proc, strconv.Itoa(tid))
-	if err != nil {
-		return nil, err
+	*buf = own
+	self := &opening.Value
+	self.mu.Lock()
+	defer self.mu.Unlock()
+	if self.namespace == nil {
+		if self.namespace, err = r.namespaceOf(tid); err != nil {
+			return nil, err
+		}
 	}
-	if ns == r.hostNS {
-		return hostPID(tid, own), nil
+	init, inits := self, own
+	if other := self.namespace.init; !self.namespace.host && other != tid {
+		both, opening, err := r.files.Append(own, other)
+		if err != nil {
+			return nil, err
+		}
+		*buf, init, inits = both, &opening.Value, both[len(own):]
 	}
-	initPID, err := r.initOf(tid, ns)
-	if err != nil {
-		return nil, err
+	if self.caller == nil || self.own != string(own) || self.inits != string(inits) {
+		if err := r.update(self, tid, string(own), string(inits), init); err != nil {
+			return nil, err
+		}
 	}
-	inits, err := r.memberships(initPID)
-	if err != nil {
-		return nil, err
-	}
-	return contained(tid, own, inits, initPID), nil
+	return self.caller, nil
 }
 
 // hostPID is a caller in the host's pid namespace: a pod with hostPID when
@@ -101,52 +127,19 @@ func hostPID(tid int, own []membership) *Caller {
 	return c
 }
 
-func contained(tid int, own, inits []membership, initPID int) *Caller {
-	c := &Caller{TID: tid}
+func contained(tid int, own, inits []membership, initPID int, init *process) *Caller {
+	c := &Caller{TID: tid, initPID: initPID}
 	for _, m := range own {
 		p := cgroup.Place{Leaf: m.path, Root: m.path}
 		for _, i := range inits {
 			if i.controllers == m.controllers {
 				p = containerPlace(m.path, i.path)
 				if isBelow(i.path, p.Root) {
-					c.init = initPID
+					c.init = init
 				}
 			}
 		}
 		c.places = append(c.places, place{m.controllers, p})
 	}
 	return c
-}
-
-// StartTicks is when the caller's container started, in clock ticks since
-// boot. ok is false when no one process can tell, but only the container's
-// oldest.
-func (r *Resolver) StartTicks(c *Caller) (ticks uint64, ok bool, err error) {
-	if c.init == 0 {
-		return 0, false, nil
-	}
-	status, err := readStatus(r.proc, c.init)
-	if err != nil {
-		return 0, false, err
-	}
-	// A sandbox in the container (bubblewrap, a browser) has a namespace of
-	// its own in the container's; its init is younger than the container.
-	if status.pidLevels > 2 {
-		return 0, false, nil
-	}
-	stat, err := ReadStat(r.proc, c.init)
-	return stat.StartTicks, true, err
-}
-
-func (r *Resolver) memberships(pid int) ([]membership, error) {
-	file := filepath.Join(r.proc, strconv.Itoa(pid), "cgroup")
-	text, err := host.ReadFile(file, nil)
-	if err != nil {
-		return nil, err
-	}
-	m, err := parseMemberships(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return m, nil
 }

@@ -1,7 +1,6 @@
 package caller
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 )
@@ -14,10 +13,10 @@ type membership struct {
 
 // parseMemberships reads /proc/PID/cgroup. Paths that leave our cgroup
 // namespace ("/../…") are an error: they can't be opened.
-func parseMemberships(text []byte) ([]membership, error) {
+func parseMemberships(text string) ([]membership, error) {
 	var all []membership
-	for line := range bytes.Lines(text) {
-		s := strings.TrimSuffix(string(line), "\n")
+	for line := range strings.Lines(text) {
+		s := strings.TrimSuffix(line, "\n")
 		_, rest, ok := strings.Cut(s, ":")
 		controllers, path, ok2 := strings.Cut(rest, ":")
 		if !ok || !ok2 || !strings.HasPrefix(path, "/") {

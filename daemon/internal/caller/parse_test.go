@@ -9,18 +9,18 @@ import (
 const hybrid = "9:name=systemd:/\n4:memory:/kubepods/podX/c\n2:cpu,cpuacct:/kubepods/podX/c\n0::/kubepods/podX/c\n"
 
 func TestParseMemberships(t *testing.T) {
-	got, err := parseMemberships([]byte(hybrid))
+	got, err := parseMemberships(hybrid)
 	want := []membership{{"name=systemd", "/"}, {"memory", "/kubepods/podX/c"}, {"cpu,cpuacct", "/kubepods/podX/c"}, {"", "/kubepods/podX/c"}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 	for _, bad := range []string{"", "\n", "4:memory", "garbage", "4:memory:relative", "0::/..", "0::/../other", "4:memory:/x\n\n"} {
-		if m, err := parseMemberships([]byte(bad)); err == nil {
+		if m, err := parseMemberships(bad); err == nil {
 			t.Errorf("parseMemberships(%q) = %q, want an error", bad, m)
 		}
 	}
 	// A colon or a leading ".." is allowed in the name of a cgroup.
-	if m, err := parseMemberships([]byte("0::/a:b/..c\n")); err != nil || m[0].path != "/a:b/..c" {
+	if m, err := parseMemberships("0::/a:b/..c\n"); err != nil || m[0].path != "/a:b/..c" {
 		t.Errorf("got %q, %v", m, err)
 	}
 }
@@ -71,7 +71,7 @@ func FuzzParsers(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if m, err := parseMemberships(text); err == nil {
+		if m, err := parseMemberships(string(text)); err == nil {
 			for _, one := range m {
 				if !strings.HasPrefix(one.path, "/") || strings.HasPrefix(one.path, "/../") {
 					t.Errorf("%q gave the path %q", text, one.path)

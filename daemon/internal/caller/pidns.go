@@ -15,12 +15,34 @@ func pidNamespace(proc, pid string) (string, error) {
 	return os.Readlink(filepath.Join(proc, pid, "ns/pid"))
 }
 
-// initOf returns pid 1 of the pid namespace ns, which tid is in, as our own
-// namespace numbers it.
-func (r *Resolver) initOf(tid int, ns string) (int, error) {
-	if pid, err := initByIoctl(filepath.Join(r.proc, strconv.Itoa(tid), "ns/pid")); err == nil {
-		return pid, nil
+// namespace is a pid namespace: the host's, or another by its init.
+type namespace struct {
+	host bool
+	init int // as our own namespace numbers it
+}
+
+func (r *Resolver) namespaceOf(tid int) (*namespace, error) {
+	file := filepath.Join(r.proc, strconv.Itoa(tid), "ns/pid")
+	if inode, init, err := namespaceByIoctl(file); err == nil {
+		return &namespace{host: inode == r.hostInode, init: init}, nil
 	}
+	ns, err := pidNamespace(r.proc, strconv.Itoa(tid))
+	if err != nil {
+		return nil, err
+	}
+	if ns == r.hostNS {
+		return &namespace{host: true}, nil
+	}
+	init, err := r.initOf(tid, ns)
+	if err != nil {
+		return nil, err
+	}
+	return &namespace{init: init}, nil
+}
+
+// initOf finds pid 1 of the pid namespace ns, which tid is in, on kernels that
+// cannot tell; as our own namespace numbers it.
+func (r *Resolver) initOf(tid int, ns string) (int, error) {
 	if pid, ok := r.inits.get(r.proc, ns); ok {
 		return pid, nil
 	}
@@ -39,18 +61,23 @@ func (r *Resolver) initOf(tid int, ns string) (int, error) {
 	return pid, nil
 }
 
-// initByIoctl asks the kernel; Linux 6.11 and later can tell.
-func initByIoctl(nsFile string) (int, error) {
+// namespaceByIoctl asks the kernel for a namespace's identity and init; Linux
+// 6.11 and later can tell.
+func namespaceByIoctl(nsFile string) (inode uint64, init int, err error) {
 	fd, err := unix.Open(nsFile, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return 0, 0, err
+	}
 	pid, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.NS_GET_PID_FROM_PIDNS, 1)
 	if errno != 0 {
-		return 0, errno
+		return 0, 0, errno
 	}
-	return int(pid), nil
+	return st.Ino, int(pid), nil
 }
 
 // initByParents climbs from tid to its namespace's init. That fails for a

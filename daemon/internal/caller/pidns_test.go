@@ -31,8 +31,11 @@ func TestInitOf(t *testing.T) {
 		"parents": func() (int, error) { return initByParents("/proc", pid, ns) },
 		"scan":    func() (int, error) { return initByScan("/proc", ns) },
 	}
-	if _, err := initByIoctl("/proc/self/ns/pid"); err == nil { // Linux 6.11
-		ways["ioctl"] = func() (int, error) { return initByIoctl("/proc/" + strconv.Itoa(pid) + "/ns/pid") }
+	if _, _, err := namespaceByIoctl("/proc/self/ns/pid"); err == nil { // Linux 6.11
+		ways["ioctl"] = func() (int, error) {
+			_, init, err := namespaceByIoctl("/proc/" + strconv.Itoa(pid) + "/ns/pid")
+			return init, err
+		}
 	}
 	for name, way := range ways {
 		if got, err := way(); err != nil || got != pid {
@@ -40,7 +43,7 @@ func TestInitOf(t *testing.T) {
 		}
 	}
 
-	r, err := NewResolver(host.Root{Proc: "/proc"})
+	r, err := NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +79,7 @@ func TestInitCacheDropsAReusedPid(t *testing.T) {
 }
 
 func TestIdentifyOfAnEndedThread(t *testing.T) {
-	r, err := NewResolver(host.Root{Proc: "/proc"})
+	r, err := NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,6 +60,15 @@ func parseStat(text []byte) (Stat, error) {
 	return Stat{}, fmt.Errorf("%d fields, no start time, in %.80q", field-1, text)
 }
 
+// parseState is parseStat for the state alone.
+func parseState(text []byte) (byte, error) {
+	i := bytes.LastIndexByte(text, ')')
+	if i < 0 || len(text) < i+3 || text[i+1] != ' ' {
+		return 0, fmt.Errorf("no command name and state in %.80q", text)
+	}
+	return text[i+2], nil
+}
+
 // status is what podview uses of /proc/PID/status.
 type status struct {
 	tgid, ppid int
@@ -100,10 +109,4 @@ func parseStatus(text []byte) (status, error) {
 		return status{}, fmt.Errorf("no Tgid, PPid or NSpid in %.80q", text)
 	}
 	return s, nil
-}
-
-// PIDInside is the id of a thread as its own pid namespace numbers it.
-func (r *Resolver) PIDInside(tid int) (int, error) {
-	s, err := readStatus(r.proc, tid)
-	return s.pidInside, err
 }

@@ -27,21 +27,33 @@ type Source interface {
 	// ID tells a container from a later one of the same name: the inode
 	// number of the Root directory.
 	ID(Place) (uint64, error)
-	Memory(Place, *Memory) error
+	// IDAfterCPUTime is ID for who has just called CPUTime, which found out
+	// whether the cgroup is still the same.
+	IDAfterCPUTime(Place) (uint64, error)
+	// Memory leaves the three figures of swap out when noSwap: a machine
+	// without swap has no use for them.
+	Memory(p Place, noSwap bool, m *Memory) error
 	CPULimit(Place, *CPULimit) error
 	// CPUs fills the physical CPUs the Leaf may run on, ascending; empty
 	// when there is no cpuset controller.
 	CPUs(p Place, cpus []int) ([]int, error)
 	CPUTime(Place, *CPUTime) error
 	IO(p Place, devices []DeviceIO) ([]DeviceIO, error)
-	// Pressure returns the Root's own pressure file; resource is cpu, io or
+	// CPUUsedNsec changes whenever a thread of Root has run for a microsecond,
+	// unlike the figures of CPUTime, which some kernels only count by ticks.
+	CPUUsedNsec(Place) (uint64, error)
+	// Pressure appends the Root's own pressure file; resource is cpu, io or
 	// memory. errors.Is(err, fs.ErrNotExist) where the kernel has none.
-	Pressure(p Place, resource string) ([]byte, error)
-	// Slabinfo returns the Root's own slabinfo; nil where the kernel has none.
-	Slabinfo(Place) ([]byte, error)
+	Pressure(p Place, resource string, dst []byte) ([]byte, error)
+	// Slabinfo appends the Root's own slabinfo; nothing where the kernel has
+	// none.
+	Slabinfo(p Place, dst []byte) ([]byte, error)
 	// Processes appends the pids of all processes below Root, inner cgroups
 	// included, as the reader's pid namespace numbers them.
 	Processes(p Place, pids []int) ([]int, error)
+	// Threads is Processes for threads. errors.Is(err, fs.ErrNotExist) where
+	// the kernel has no such list.
+	Threads(p Place, tids []int) ([]int, error)
 }
 
 // Memory is in bytes.
@@ -50,7 +62,7 @@ type Memory struct {
 	UsageBytes uint64 // Root's, file cache included
 
 	// SwapAccounted is false where the kernel keeps no swap figures for
-	// cgroups; the two after it are then meaningless.
+	// cgroups, or nobody asked; the two after it are then meaningless.
 	SwapAccounted  bool
 	SwapLimitBytes uint64 // swap alone, tightest, or Unlimited
 	SwapUsageBytes uint64 // Root's

@@ -81,18 +81,18 @@ func openV1(t *testing.T) cgroup.Source {
 	for _, controller := range []string{"memory", "cpu", "cpuacct", "cpuset", "blkio"} {
 		dirs[controller] = filepath.Join(dir, controller)
 	}
-	return v1.New(dirs)
+	return v1.New(dirs, cgrouptest.Files())
 }
 
 func openV2(t *testing.T) cgroup.Source {
-	return v2.New(cgrouptest.Archive(t, "testdata/container.v2.txtar"))
+	return v2.New(cgrouptest.Archive(t, "testdata/container.v2.txtar"), cgrouptest.Files())
 }
 
 func read(t *testing.T, s cgroup.Source) (all stats) {
 	t.Helper()
 	p := cgroup.Place{Leaf: "/pod/ctr/app", Root: "/pod/ctr"}
 	errs := make([]error, 6)
-	errs[0] = s.Memory(p, &all.Memory)
+	errs[0] = s.Memory(p, false, &all.Memory)
 	errs[1] = s.CPULimit(p, &all.CPULimit)
 	all.CPUs, errs[2] = s.CPUs(p, nil)
 	errs[3] = s.CPUTime(p, &all.CPUTime)

@@ -23,14 +23,14 @@ var pure = []string{"paths", "internal/view", "internal/sample", "internal/procf
 // onlyIn lists the packages that may import what is dangerous or big.
 var onlyIn = map[string][]string{
 	"os/exec":                         {"internal/demo", "internal/holder"},
-	"github.com/hanwen/go-fuse":       {"", "internal/fusefs", "internal/fusedev", "internal/holder"},
+	"github.com/hanwen/go-fuse":       {"", "internal/fusefs", "internal/fusedev", "internal/holder", "internal/nullserver"},
 	"github.com/containerd/cgroups":   {"internal/demo", "internal/cgroup/detect"},
 	"net/http":                        {""},
 	module + "internal/cgroup/v1":     {"internal/cgroup/detect"},
 	module + "internal/cgroup/v2":     {"internal/cgroup/detect"},
 	module + "internal/cgroup/detect": {""},
 	module + "internal/fusefs":        {"", "internal/ledger"},
-	module + "internal/fusedev":       {"", "internal/holder", "internal/ledger"},
+	module + "internal/fusedev":       {"", "internal/holder", "internal/ledger", "internal/nullserver"},
 	module + "internal/pipeline":      {""},
 	module + "internal/reattach":      {""},
 	module + "internal/handover":      {""},

@@ -7,9 +7,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/podview/podview/daemon/internal/caller"
-	"github.com/podview/podview/daemon/internal/view"
 )
 
 func TestFallbackLogIsQuiet(t *testing.T) {
@@ -38,7 +35,7 @@ func TestPanicShowsTheHost(t *testing.T) {
 	r.lay(t, dir)
 	p := r.pipeline(t, dir)
 	const name = "/proc/uptime"
-	p.files[name].source = func(*Pipeline, *caller.Caller, string, *view.Container) (source, error) { panic("a bug") }
+	p.files[name].source = func(*Pipeline, *request) (source, error) { panic("a bug") }
 	got, err := p.Read([]byte("before "), r.tid, name)
 	hosts, hostErr := os.ReadFile(p.Root.Path(name))
 	if err != nil || hostErr != nil || string(got) != "before "+string(hosts) {

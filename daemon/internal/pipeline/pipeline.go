@@ -3,20 +3,25 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/podview/podview/daemon/internal/caller"
 	"github.com/podview/podview/daemon/internal/cgroup"
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/sample"
-	"github.com/podview/podview/daemon/internal/view"
 )
 
 // Config is where a Pipeline reads from.
 type Config struct {
 	Root        host.Root
 	Hierarchies cgroup.Hierarchies
+	// Kept bounds the files that stay open.
+	Kept *host.Kept
+	// MaxAge is how old the host's meminfo may be.
+	MaxAge time.Duration
 	// ByQuota counts a CPU quota when numbering CPUs; false shows the whole
 	// cpuset (--cpu-view).
 	ByQuota bool
@@ -30,114 +35,119 @@ type Config struct {
 // Pipeline answers reads. Its methods may be called concurrently.
 type Pipeline struct {
 	Config
-	callers *caller.Resolver
-	times   sample.CPUTable
-	loads   sample.LoadTable
-	starts  startCache
-	files   map[string]*file
-	log     fallbackLog
+	callers  *caller.Resolver
+	threads  *caller.Threads
+	host     *host.Files[string, struct{}]
+	requests requests
+	gate     gate
+	times    sample.CPUTable
+	loads    sample.LoadTable
+	starts   startCache
+	files    map[string]*file
+	log      fallbackLog
+	wake     alarm
 }
 
 // New prepares a Pipeline.
 func New(c Config) (*Pipeline, error) {
-	callers, err := caller.NewResolver(c.Root)
+	// Short-lived callers and busy threads must not push out the cgroups.
+	callers, err := caller.NewResolver(c.Root, c.Kept.Part(c.Kept.Max()/8))
 	if err != nil {
 		return nil, fmt.Errorf("own pid namespace: %w", err)
 	}
-	return &Pipeline{Config: c, callers: callers, files: newFiles(c.Metrics)}, nil
+	return &Pipeline{
+		Config: c, callers: callers, files: newFiles(c.Metrics),
+		threads: caller.NewThreads(c.Root, c.Kept.Part(c.Kept.Max()/8)),
+		host:    host.NewFiles[string, struct{}](c.Kept, c.Root.Path),
+		wake:    newAlarm(),
+	}, nil
 }
 
 // Resume goes on with the counters and load averages of an earlier process,
 // and keeps them for the next one. It must come before the first Read.
 func (p *Pipeline) Resume(store *sample.Store) { p.times.Store, p.loads.Store = store, store }
 
-// Read appends to dst what the thread tid finds in the file at path, which is
-// absolute as in the container. tid is 0 for a caller that podview's pid
+// Read is ReadInto without an end.
+func (p *Pipeline) Read(dst []byte, tid int, path string) ([]byte, error) {
+	return p.ReadInto(context.Background(), tid, path, dst)
+}
+
+// ReadInto appends to buf what the thread tid finds in the file at path, which
+// is absolute as in the container. tid is 0 for a caller that podview's pid
 // namespace can't see.
 //
 // Whatever goes wrong on the way to the container's figures, the answer is
 // the host's bytes, a counter and a log line. The error is only for a host
-// file that can't be read either.
-func (p *Pipeline) Read(dst []byte, tid int, path string) ([]byte, error) {
+// file that can't be read either, and for ctx: its end is looked for between
+// the stages, as the kernel ends no read of a cgroup's file.
+func (p *Pipeline) ReadInto(ctx context.Context, tid int, path string, buf []byte) ([]byte, error) {
 	f := p.find(path)
 	f.reads.Inc()
-	out, stage, err := p.render(dst, tid, f, path)
-	if err == nil || err == errAbsent {
+	p.wake.set()
+	r := p.requests.get(ctx, tid, path, f)
+	defer p.requests.put(r)
+	out, stage, err := p.render(r, buf)
+	if err == nil || err == errAbsent || ctx.Err() != nil {
 		return out, err
 	}
 	p.fallBack(f.name, stage, err)
-	return p.fallbackFile(dst, f, path)
-}
-
-// fallbackFile is the host's file; of one that is private to the host (what
-// its kernel allocates, for root's eyes), only what an empty container has.
-func (p *Pipeline) fallbackFile(dst []byte, f *file, path string) ([]byte, error) {
-	if !f.private {
-		return p.hostFile(dst, path)
-	}
-	template, err := p.hostFile(nil, path)
-	if err != nil {
-		return nil, err
-	}
-	return f.constant.append(dst, template, &view.Container{})
+	return p.fallbackFile(r, buf)
 }
 
 // render is the whole story of a read. On an error stage names where it ended.
-func (p *Pipeline) render(dst []byte, tid int, f *file, path string) (out []byte, stage string, err error) {
+func (p *Pipeline) render(r *request, dst []byte) (out []byte, stage string, err error) {
 	stage = "identify"
 	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
 		}
 	}()
-	who, err := p.identify(tid) // 1: whose view?
-	if err != nil {
+	if r.who, err = p.identify(r.tid); err != nil { // 1: whose view?
 		return nil, stage, err
 	}
-	if tid == invisible || p.HostOnly {
-		out, err = p.fallbackFile(dst, f, path)
+	if r.tid == invisible || p.HostOnly {
+		out, err = p.fallbackFile(r, dst)
 		return out, "host", err
 	}
-	if who.Host {
-		out, err = p.hostFile(dst, path)
+	if r.who.Host {
+		out, err = p.hostFile(dst, r.path)
 		return out, "host", err
 	}
 
+	container := p.container(r.who)
+	if err = p.gate.enter(r.ctx, container); err != nil {
+		return nil, "busy", err
+	}
+	defer p.gate.leave(container)
 	stage = "cgroup"
-	var c view.Container
-	source, err := f.source(p, who, path, &c) // which host file, and what to do with it
+	source, err := r.file.source(p, r) // which host file, and what to do with it
 	if err != nil {
 		return nil, stage, err
 	}
-	if err = p.see(who, source, &c); err != nil { // 2, 3, 4: read, remember, compute
+	if err = p.see(r, source.needs); err != nil { // 2, 3, 4: read, remember, compute
 		return nil, stage, err
 	}
-
 	stage = "host"
-	var template []byte
-	if source.host != "" {
-		if template, err = host.ReadFile(p.Root.Path(source.host), nil); err != nil {
-			return nil, stage, err
-		}
+	template, err := p.template(r, source.host)
+	if err != nil {
+		return nil, stage, err
 	}
 	stage = "render"
-	out, err = source.append(dst, template, &c) // 5: print
+	out, err = source.append(dst, template, r) // 5: print
 	return out, stage, err
 }
 
 // invisible is the thread id of a caller outside podview's pid namespace.
 const invisible = 0
 
+// theHost is everybody who is in no container.
+var theHost = &caller.Caller{Host: true}
+
 func (p *Pipeline) identify(tid int) (*caller.Caller, error) {
 	if tid == invisible || p.HostOnly {
-		return &caller.Caller{Host: true}, nil
+		return theHost, nil
 	}
 	return p.callers.Identify(tid)
-}
-
-func (p *Pipeline) hostFile(dst []byte, path string) ([]byte, error) {
-	text, err := host.ReadFile(p.Root.Path(path), nil)
-	return append(dst, text...), err
 }
 
 // Identify tells whether a thread's view can be had: an error names what is

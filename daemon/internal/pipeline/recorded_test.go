@@ -10,11 +10,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"golang.org/x/tools/txtar"
 
-	"github.com/podview/podview/daemon/internal/cgroup/detect"
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/paths"
@@ -22,7 +22,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the want/ files of daemon/testdata")
 
-const testdata = "../../testdata"
+const (
+	testdata = "../../testdata"
+	maxAge   = 10 * time.Millisecond
+)
 
 // recorded is a case in daemon/testdata: the files of a host, a caller, and
 // what it must read. daemon/README.md describes the format.
@@ -38,7 +41,7 @@ type recorded struct {
 	wantFallback []string // "FILE STAGE" counted
 }
 
-func load(t *testing.T, file string) *recorded {
+func load(t testing.TB, file string) *recorded {
 	t.Helper()
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
@@ -73,7 +76,7 @@ func load(t *testing.T, file string) *recorded {
 }
 
 // lay writes the base's and the case's own files below dir.
-func (r *recorded) lay(t *testing.T, dir string) {
+func (r *recorded) lay(t testing.TB, dir string) {
 	t.Helper()
 	base, err := txtar.ParseFile(filepath.Join(testdata, r.base+".base"))
 	if err != nil {
@@ -112,23 +115,18 @@ func (r *recorded) lay(t *testing.T, dir string) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (r *recorded) pipeline(t *testing.T, dir string) *Pipeline {
+func (r *recorded) pipeline(t testing.TB, dir string) *Pipeline {
 	t.Helper()
 	root := host.Root{Proc: dir + "/proc", Sys: dir + "/sys", Cgroup: dir + "/sys/fs/cgroup"}
-	hierarchies, _, err := detect.Open(root, "auto")
-	must(t, err)
-	p, err := New(Config{
-		Root: root, Hierarchies: hierarchies, ByQuota: !r.byCPUSet, Metrics: metrics.New(),
-		NowNsec: func() uint64 { return uint64(r.bootSec * 1e9) },
-	})
-	must(t, err)
+	p := open(t, root, keptFiles, maxAge, func() uint64 { return uint64(r.bootSec * 1e9) })
+	p.ByQuota = !r.byCPUSet
 	return p
 }
 

@@ -3,11 +3,9 @@ package pipeline
 import (
 	"errors"
 	"fmt"
-	"path"
 
 	"github.com/podview/podview/daemon/internal/caller"
 	"github.com/podview/podview/daemon/internal/cgroup"
-	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/procfile"
 	"github.com/podview/podview/daemon/internal/sample"
 	"github.com/podview/podview/daemon/internal/view"
@@ -15,147 +13,128 @@ import (
 
 var errNoController = errors.New("the caller is in no cgroup of that controller")
 
-// see fills the parts of c that a file needs.
-func (p *Pipeline) see(who *caller.Caller, file source, c *view.Container) error {
-	steps := []struct {
-		need procfile.Needs
-		fill func(*caller.Caller, *view.Container) error
-	}{
-		{procfile.NeedMemory, p.seeMemory},
-		{procfile.NeedCPUs | procfile.NeedTimes, p.seeCPUs},
-		{procfile.NeedUptime | procfile.NeedTimes, p.seeUptime},
-		{procfile.NeedTimes, p.seeTimes},
-		{procfile.NeedLoad, p.seeLoad},
-		{procfile.NeedIO, p.seeIO},
-		{procfile.NeedSlabinfo, p.seeSlabinfo},
-		{procfile.NeedPressure, func(who *caller.Caller, c *view.Container) error {
-			return p.seePressure(who, path.Base(file.host), c)
-		}},
+// see fills the parts of r.c that a file needs.
+func (p *Pipeline) see(r *request, needs procfile.Needs) (err error) {
+	need := func(n procfile.Needs) bool { return err == nil && needs&n != 0 }
+	if need(procfile.NeedMemory) {
+		err = p.seeMemory(r)
 	}
-	for _, s := range steps {
-		if file.needs&s.need != 0 {
-			if err := s.fill(who, c); err != nil {
-				return err
-			}
-		}
+	if need(procfile.NeedCPUs | procfile.NeedTimes) {
+		err = p.seeCPUs(r)
 	}
-	return nil
+	if need(procfile.NeedUptime | procfile.NeedTimes) {
+		err = p.seeUptime(r)
+	}
+	if need(procfile.NeedTimes) {
+		err = p.seeTimes(r)
+	}
+	if need(procfile.NeedLoad) {
+		err = p.seeLoad(r)
+	}
+	if need(procfile.NeedIO) {
+		err = p.seeIO(r)
+	}
+	if need(procfile.NeedSlabinfo) {
+		err = p.seeSlabinfo(r)
+	}
+	if need(procfile.NeedPressure) {
+		err = p.seePressure(r)
+	}
+	return err
 }
 
 // place is where the caller sits in the hierarchy that a controller's figures
 // come from.
 func place(who *caller.Caller, a cgroup.Attached) (cgroup.Place, error) {
-	if a.Source == nil {
-		return cgroup.Place{}, errNoController
-	}
-	pl, ok := who.Place(a.Key)
+	pl, ok := optionalPlace(who, a)
 	if !ok {
-		return cgroup.Place{}, fmt.Errorf("%w: %q", errNoController, a.Key)
+		return pl, fmt.Errorf("%w: %q", errNoController, a.Key)
 	}
 	return pl, nil
 }
 
-func (p *Pipeline) seeMemory(who *caller.Caller, c *view.Container) error {
-	pl, err := place(who, p.Hierarchies.Memory)
-	if err != nil {
-		return err
+func optionalPlace(who *caller.Caller, a cgroup.Attached) (pl cgroup.Place, ok bool) {
+	if a.Source == nil {
+		return pl, false
 	}
-	var m cgroup.Memory
-	if err := p.Hierarchies.Memory.Source.Memory(pl, &m); err != nil {
-		return err
-	}
-	h, err := p.hostMemory()
-	if err != nil {
-		return err
-	}
-	c.Memory = view.NewMemory(&m, h)
-	return nil
+	return who.Place(a.Key)
 }
 
-func (p *Pipeline) hostMemory() (view.HostMemory, error) {
-	file := p.Root.Path("/proc/meminfo")
-	text, err := host.ReadFile(file, nil)
-	if err != nil {
-		return view.HostMemory{}, err
+// container names the caller's container: its cgroup.
+func (p *Pipeline) container(who *caller.Caller) string {
+	pl, ok := optionalPlace(who, p.Hierarchies.CPUAcct)
+	if !ok {
+		pl, _ = optionalPlace(who, p.Hierarchies.Memory)
 	}
-	h, err := procfile.ParseHostMemory(text)
+	return pl.Root
+}
+
+func (p *Pipeline) seeMemory(r *request) error {
+	pl, err := place(r.who, p.Hierarchies.Memory)
 	if err != nil {
-		return view.HostMemory{}, fmt.Errorf("%s: %w", file, err)
+		return err
 	}
-	return h, nil
+	h, err := p.hostMemory(r)
+	if err != nil {
+		return err
+	}
+	noSwap := h.SwapTotalBytes == 0
+	if err := p.Hierarchies.Memory.Source.Memory(pl, noSwap, &r.memory); err != nil {
+		return err
+	}
+	r.c.Memory = view.NewMemory(&r.memory, h)
+	return nil
 }
 
 // seeCPUs goes on without a missing controller: the other one's limit is
 // still true.
-func (p *Pipeline) seeCPUs(who *caller.Caller, c *view.Container) error {
-	if len(c.CPUs.Physical) > 0 {
+func (p *Pipeline) seeCPUs(r *request) error {
+	if len(r.c.CPUs.Physical) > 0 {
 		return nil
 	}
-	var limit cgroup.CPULimit
-	if pl, err := place(who, p.Hierarchies.CPU); err == nil {
-		if err := p.Hierarchies.CPU.Source.CPULimit(pl, &limit); err != nil {
+	r.limit, r.cpuset = cgroup.CPULimit{}, r.cpuset[:0]
+	if pl, ok := optionalPlace(r.who, p.Hierarchies.CPU); ok {
+		if err := p.Hierarchies.CPU.Source.CPULimit(pl, &r.limit); err != nil {
 			return err
 		}
 	}
-	var cpuset []int
-	if pl, err := place(who, p.Hierarchies.CPUSet); err == nil {
-		if cpuset, err = p.Hierarchies.CPUSet.Source.CPUs(pl, nil); err != nil {
+	if pl, ok := optionalPlace(r.who, p.Hierarchies.CPUSet); ok {
+		var err error
+		if r.cpuset, err = p.Hierarchies.CPUSet.Source.CPUs(pl, r.cpuset); err != nil {
 			return err
 		}
 	}
-	online, err := p.cpuList("/sys/devices/system/cpu/online")
-	if err != nil {
+	if err := p.onlineCPUs(r); err != nil {
 		return err
 	}
-	c.CPUs = view.NewCPUs(limit, cpuset, online, p.ByQuota)
+	r.c.CPUs = view.NewCPUs(r.limit, r.cpuset, r.online, p.ByQuota)
 	return nil
 }
 
-// PossibleCPUs is the most CPUs that this host can ever have.
-func (p *Pipeline) PossibleCPUs() (int, error) {
-	possible, err := p.cpuList("/sys/devices/system/cpu/possible")
-	if err != nil {
-		return 0, err
-	}
-	if len(possible) == 0 {
-		return 0, errors.New("/sys/devices/system/cpu/possible is empty")
-	}
-	return possible[len(possible)-1] + 1, nil
-}
-
-func (p *Pipeline) cpuList(path string) ([]int, error) {
-	file := p.Root.Path(path)
-	text, err := host.ReadFile(file, nil)
-	if err != nil {
-		return nil, err
-	}
-	cpus, err := cgroup.ParseCPUList(text, nil)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return cpus, nil
-}
-
-func (p *Pipeline) seeTimes(who *caller.Caller, c *view.Container) error {
-	key, pl, err := p.key(who)
+func (p *Pipeline) seeTimes(r *request) error {
+	pl, err := place(r.who, p.Hierarchies.CPUAcct)
 	if err != nil {
 		return err
 	}
-	var t cgroup.CPUTime
-	if err := p.Hierarchies.CPUAcct.Source.CPUTime(pl, &t); err != nil {
+	if err := p.Hierarchies.CPUAcct.Source.CPUTime(pl, &r.used); err != nil {
 		return err
 	}
-	usage := sample.CPUUsage{NowNsec: p.NowNsec(), UptimeNsec: c.UptimeNsec, Time: &t, CPUs: c.CPUs}
+	id, err := p.Hierarchies.CPUAcct.Source.IDAfterCPUTime(pl)
+	if err != nil {
+		return err
+	}
+	key := sample.Key{Root: pl.Root, ID: id}
+	usage := sample.CPUUsage{NowNsec: p.NowNsec(), UptimeNsec: r.c.UptimeNsec, Time: &r.used, CPUs: r.c.CPUs}
 	cpuKey := key
-	if pl, ok := who.Place(p.Hierarchies.CPU.Key); ok {
+	if pl, ok := r.who.Place(p.Hierarchies.CPU.Key); ok {
 		cpuKey.CPULeaf = pl.Leaf
 	}
-	if pl, ok := who.Place(p.Hierarchies.CPUSet.Key); ok {
+	if pl, ok := r.who.Place(p.Hierarchies.CPUSet.Key); ok {
 		cpuKey.CPUSetLeaf = pl.Leaf
 	}
-	c.Times = p.times.Observe(cpuKey, usage, c.Times[:0])
+	r.c.Times = p.times.Observe(cpuKey, usage, r.c.Times[:0])
 	if load, ok := p.loads.Peek(key); ok { // procs_running, procs_blocked
-		c.Load = load
+		r.c.Load = load
 	}
 	return nil
 }

@@ -5,32 +5,30 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/podview/podview/daemon/internal/caller"
-	"github.com/podview/podview/daemon/internal/host"
-	"github.com/podview/podview/daemon/internal/procfile"
 	"github.com/podview/podview/daemon/internal/sysfile"
-	"github.com/podview/podview/daemon/internal/view"
 	"github.com/podview/podview/daemon/paths"
 )
 
-// machine is how the caller sees /sys/devices/system; nil is the host's.
-func (p *Pipeline) machine(who *caller.Caller, path string, c *view.Container) (*sysfile.Machine, error) {
-	if who.Host {
+// machine is how the caller sees /sys/devices/system; nil is the host's. It
+// lasts as long as the request.
+func (p *Pipeline) machine(r *request) (*sysfile.Machine, error) {
+	if r.who.Host {
 		return nil, nil
 	}
-	if err := p.seeCPUs(who, c); err != nil {
+	if err := p.seeCPUs(r); err != nil {
 		return nil, err
 	}
-	m := &sysfile.Machine{CPUs: c.CPUs}
+	m := &r.machine
+	*m = sysfile.Machine{CPUs: r.c.CPUs}
 	// Only nodes, and cpuN's links to them, depend on memory.
-	if !strings.Contains(strings.TrimPrefix(path, paths.CPUDir), "node") && !isCPUDir(path) {
+	if !strings.Contains(strings.TrimPrefix(r.path, paths.CPUDir), "node") && !isCPUDir(r.path) {
 		return m, nil
 	}
-	if err := p.seeMemory(who, c); err != nil {
+	if err := p.seeMemory(r); err != nil {
 		return nil, err
 	}
-	_, err := p.hostMode(paths.NodeDir) // kernels without NUMA have none
-	m.OneNode = err == nil && (!m.CPUs.All || c.Memory.Limited)
+	_, _, err := p.host.Stat(paths.NodeDir) // kernels without NUMA have none
+	m.OneNode = err == nil && (!m.CPUs.All || r.c.Memory.Limited)
 	return m, nil
 }
 
@@ -45,31 +43,14 @@ func isCPUDir(path string) bool {
 var errAbsent = unix.ENODEV
 
 // sysSource is how to make a file below the two directories of /sys.
-func sysSource(p *Pipeline, who *caller.Caller, path string, c *view.Container) (source, error) {
-	m, err := p.machine(who, path, c)
+func sysSource(p *Pipeline, r *request) (source, error) {
+	m, err := p.machine(r)
 	if err != nil {
 		return source{}, err
 	}
-	node := sysfile.Resolve(path, m)
+	node := sysfile.Resolve(r.path, m)
 	if node.Kind == sysfile.Absent {
 		return source{}, errAbsent
 	}
-	s := source{host: node.Host, append: func(dst, template []byte, _ *view.Container) ([]byte, error) {
-		if node.Append == nil {
-			return append(dst, template...), nil
-		}
-		return node.Append(dst, template, m)
-	}}
-	if node.NodeMeminfo {
-		s.append = p.appendNodeMeminfo
-	}
-	return s, nil
-}
-
-func (p *Pipeline) appendNodeMeminfo(dst, template []byte, c *view.Container) ([]byte, error) {
-	meminfo, err := host.ReadFile(p.Root.Path("/proc/meminfo"), nil)
-	if err != nil {
-		return nil, err
-	}
-	return procfile.AppendNodeMeminfo(dst, template, meminfo, c)
+	return source{host: node.Host, node: node}, nil
 }

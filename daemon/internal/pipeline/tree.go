@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -9,14 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/podview/podview/daemon/internal/sysfile"
-	"github.com/podview/podview/daemon/internal/view"
 )
 
 // Stat tells what the thread tid finds at a path below paths.CPUDir or
 // paths.NodeDir: type and permission bits, never writable, and whether every
 // caller finds the same kind of thing. fs.ErrNotExist means there is nothing.
 func (p *Pipeline) Stat(tid int, name string) (mode uint32, shared bool, err error) {
-	node := sysfile.Resolve(name, p.machineOrHost(tid, name))
+	r := p.requests.get(context.Background(), tid, name, p.find(name))
+	defer p.requests.put(r)
+	node := sysfile.Resolve(name, p.machineOrHost(r))
 	if mode, ok := ownModes[node.Kind]; ok {
 		return mode, node.Shared, nil
 	}
@@ -37,7 +39,9 @@ var ownModes = map[sysfile.Kind]uint32{
 // List returns the names in a directory below paths.CPUDir or paths.NodeDir,
 // with their types.
 func (p *Pipeline) List(tid int, dir string) (map[string]uint32, error) {
-	m := p.machineOrHost(tid, dir)
+	r := p.requests.get(context.Background(), tid, dir, p.find(dir))
+	defer p.requests.put(r)
+	m := p.machineOrHost(r)
 	node := sysfile.Resolve(dir, m)
 	names := node.Names
 	if node.Kind == sysfile.Host {
@@ -69,7 +73,9 @@ func (p *Pipeline) List(tid int, dir string) (map[string]uint32, error) {
 
 // Readlink returns the target of a symbolic link.
 func (p *Pipeline) Readlink(tid int, name string) (string, error) {
-	node := sysfile.Resolve(name, p.machineOrHost(tid, name))
+	r := p.requests.get(context.Background(), tid, name, p.find(name))
+	defer p.requests.put(r)
+	node := sysfile.Resolve(name, p.machineOrHost(r))
 	switch node.Kind {
 	case sysfile.Link:
 		return node.Target, nil
@@ -80,16 +86,21 @@ func (p *Pipeline) Readlink(tid int, name string) (string, error) {
 }
 
 // machineOrHost is nil, for the host's tree, when the caller's can't be had.
-func (p *Pipeline) machineOrHost(tid int, name string) *sysfile.Machine {
-	who, err := p.identify(tid)
-	if err != nil {
-		p.fallBack(p.find(name).name, "identify", err)
+func (p *Pipeline) machineOrHost(r *request) *sysfile.Machine {
+	var err error
+	if r.who, err = p.identify(r.tid); err != nil {
+		p.fallBack(r.file.name, "identify", err)
 		return nil
 	}
-	var c view.Container
-	m, err := p.machine(who, name, &c)
+	container := p.container(r.who)
+	if err := p.gate.enter(r.ctx, container); err != nil {
+		p.fallBack(r.file.name, "busy", err)
+		return nil
+	}
+	defer p.gate.leave(container)
+	m, err := p.machine(r)
 	if err != nil {
-		p.fallBack(p.find(name).name, "cgroup", err)
+		p.fallBack(r.file.name, "cgroup", err)
 		return nil
 	}
 	return m

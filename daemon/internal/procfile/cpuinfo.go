@@ -35,7 +35,7 @@ func appendCPUInfo(dst, host []byte, c *view.Container) ([]byte, error) {
 	if len(visible) == 0 {
 		return nil, templateError(cpuinfoPath, "the container has no CPU", nil)
 	}
-	packages := countPackages(host, visible)
+	packages := countPackages(host, visible, make([]cpuPackage, 0, usualPackages))
 	next := 0
 	for rest := host; len(rest) > 0; {
 		var stanza []byte

@@ -13,25 +13,22 @@ import (
 func ParseHostMemory(meminfo []byte) (view.HostMemory, error) {
 	var h view.HostMemory
 	known := false // MemAvailable: 0 on a machine that is out of memory
-	for line := range bytes.Lines(meminfo) {
-		name, value, _ := bytes.Cut(line, []byte(":"))
-		var bytesOf *uint64
-		switch string(name) {
-		case "MemTotal":
-			bytesOf = &h.TotalBytes
-		case "MemAvailable":
-			bytesOf, known = &h.AvailableBytes, true
-		case "SwapTotal":
-			bytesOf = &h.SwapTotalBytes
-		default:
+	for _, figure := range [...]struct {
+		name  string
+		bytes *uint64
+	}{{"MemTotal", &h.TotalBytes}, {"MemAvailable", &h.AvailableBytes}, {"SwapTotal", &h.SwapTotalBytes}} {
+		line, ok := findLine(meminfo, figure.name)
+		if !ok {
 			continue
 		}
-		digits, _ := bytes.CutSuffix(bytes.TrimSpace(value), []byte(" kB"))
+		_, value := cutKey(line)
+		digits, _ := bytes.CutSuffix(value, []byte(" kB"))
 		kB, err := strconv.ParseUint(string(digits), 10, 53)
 		if err != nil {
 			return view.HostMemory{}, fmt.Errorf("line %.80q is not in kB", line)
 		}
-		*bytesOf = kB * 1024
+		*figure.bytes = kB * 1024
+		known = known || figure.bytes == &h.AvailableBytes
 	}
 	if h.TotalBytes == 0 || !known {
 		return view.HostMemory{}, fmt.Errorf("no MemTotal or MemAvailable in %.80q", meminfo)

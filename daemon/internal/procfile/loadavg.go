@@ -9,6 +9,7 @@ import (
 var loadavg = File{
 	Path:   "/proc/loadavg",
 	Needs:  NeedLoad,
+	Alone:  true,
 	Append: appendLoadavg,
 	Fields: []Field{
 		{"1, 5, 15 minutes", "cgroup.procs", "cgroup.procs",

@@ -49,27 +49,21 @@ func parseMeminfo(host []byte, m *view.Memory) (h hostMeminfo, err error) {
 	if err := checkWhole(meminfoPath, host); err != nil {
 		return h, err
 	}
-	for rest := host; len(rest) > 0; {
-		var line []byte
-		line, rest = cutLine(rest)
-		key, value := cutKey(line)
-		var field *uint64
-		switch string(key) {
-		case "MemTotal":
-			field = &h.totalKB
-		case "SwapTotal":
-			field = &h.swapTotalKB
-		case "CommitLimit":
-			field = &h.commitLimitKB
-		default:
+	for _, borrowed := range [...]struct {
+		name string
+		kB   *uint64
+	}{{"MemTotal", &h.totalKB}, {"SwapTotal", &h.swapTotalKB}, {"CommitLimit", &h.commitLimitKB}} {
+		line, ok := findLine(host, borrowed.name)
+		if !ok {
 			continue
 		}
+		_, value := cutKey(line)
 		digits, _ := cutField(value)
 		n, ok := parseUint(digits)
-		if !ok || n > 1<<54 || n == 0 && field == &h.totalKB {
+		if !ok || n > 1<<54 || n == 0 && borrowed.kB == &h.totalKB {
 			return h, templateError(meminfoPath, "not a possible number of kB", line)
 		}
-		*field = n
+		*borrowed.kB = n
 	}
 	if h.totalKB == 0 {
 		return h, templateError(meminfoPath, "no MemTotal", host)
@@ -98,8 +92,12 @@ func commitLimitKB(m *view.Memory, h hostMeminfo) uint64 {
 // findRow looks for the exact name; in rows that come in the order asked for,
 // the first one it looks at is the right one.
 func findRow(rows []meminfoRow, name []byte, from int) int {
-	for i := range rows {
-		at := (from + i) % len(rows)
+	for at := from; at < len(rows); at++ {
+		if rows[at].name == string(name) {
+			return at
+		}
+	}
+	for at := range from {
 		if rows[at].name == string(name) {
 			return at
 		}
@@ -114,9 +112,7 @@ func appendKB(dst, name []byte, valueKB uint64) []byte {
 	start := len(dst)
 	dst = append(dst, name...)
 	dst = append(dst, ':')
-	for len(dst)-start < 16 {
-		dst = append(dst, ' ')
-	}
+	dst = appendBlanks(dst, 16-(len(dst)-start))
 	dst = appendPadded(dst, valueKB, 24-(len(dst)-start))
 	return append(dst, " kB\n"...)
 }

@@ -20,7 +20,7 @@ var meminfoRows = []meminfoRow{
 		"MemFree + what can be reclaimed without swapping; at most MemTotal and the host's MemAvailable",
 		func(m *view.Memory, _ hostMeminfo) uint64 { return m.AvailableBytes / kB }),
 	zero("Buffers", "cgroups count buffers in Cached"),
-	ofMemory("Cached", "memory.stat total_cache", "memory.stat file", "the figure (shared memory included, as in the kernel's line); at most MemTotal",
+	ofMemory("Cached", "memory.stat total_cache", "memory.stat file", "the figure (shared memory included, as in the kernel's line); at most the usage and MemTotal",
 		func(m *view.Memory, _ hostMeminfo) uint64 { return min(m.Stat.FileBytes, m.TotalBytes) / kB }),
 	ofStat("SwapCached", "swapcached", "swapcached", func(s *memoryStat) uint64 { return s.SwapCachedBytes }),
 	ofMemory("Active", "memory.stat total_active_{anon,file}", "memory.stat active_{anon,file}", "Active(anon) + Active(file)",

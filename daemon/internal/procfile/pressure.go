@@ -19,6 +19,7 @@ func pressureFile(path, source string) File {
 	return File{
 		Path:  path,
 		Needs: NeedPressure,
+		Alone: true,
 		Append: func(dst, _ []byte, c *view.Container) ([]byte, error) {
 			return appendPressure(dst, path, c.Raw)
 		},

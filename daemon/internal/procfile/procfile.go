@@ -26,6 +26,8 @@ type File struct {
 	// Path as in paths.All.
 	Path  string
 	Needs Needs
+	// Alone is set when Append ignores host: it need not be read.
+	Alone bool
 	// Append appends the container's version of the file to dst. host is the
 	// host's bytes of the same file: the template whose lines, order and
 	// format are kept. It must not modify host or c, and must not panic on

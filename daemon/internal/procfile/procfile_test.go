@@ -134,3 +134,17 @@ func TestRenderDoesNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+// TestAloneFilesIgnoreTheHost, and the others do not; of slabinfo the header
+// is the same without.
+func TestAloneFilesIgnoreTheHost(t *testing.T) {
+	c := container()
+	for _, f := range All {
+		with, errWith := f.Append(nil, recorded(t, f.Path), c)
+		without, errWithout := f.Append(nil, nil, c)
+		same := errWith == nil && errWithout == nil && string(with) == string(without)
+		if same != f.Alone && f != &slabinfo {
+			t.Errorf("%s: Alone is %t, but with the host's bytes %q, %v, without %q, %v", f.Path, f.Alone, with, errWith, without, errWithout)
+		}
+	}
+}

@@ -44,11 +44,39 @@ func cutLine(text []byte) (line, rest []byte) {
 // cutKey splits "key : value" and drops the blanks around both. key is nil in
 // a line without a colon.
 func cutKey(line []byte) (key, value []byte) {
-	key, value, found := bytes.Cut(line, []byte(":"))
-	if !found {
+	i := bytes.IndexByte(line, ':')
+	if i < 0 {
 		return nil, nil
 	}
-	return bytes.TrimSpace(key), bytes.TrimSpace(value)
+	return trimBlanks(line[:i]), trimBlanks(line[i+1:])
+}
+
+func trimBlanks(text []byte) []byte {
+	for len(text) > 0 && isBlank(text[0]) {
+		text = text[1:]
+	}
+	for len(text) > 0 && isBlank(text[len(text)-1]) {
+		text = text[:len(text)-1]
+	}
+	return text
+}
+
+// findLine is the first line that starts with name and a colon. It does not
+// look at the lines before it, which takes most of the time of a reading by
+// lines.
+func findLine(text []byte, name string) (line []byte, found bool) {
+	for from := 0; ; {
+		i := bytes.Index(text[from:], []byte(name))
+		if i < 0 {
+			return nil, false
+		}
+		at, end := from+i, from+i+len(name)
+		if (at == 0 || text[at-1] == '\n') && end < len(text) && text[end] == ':' {
+			line, _ = cutLine(text[at:])
+			return line, true
+		}
+		from = end
+	}
 }
 
 // cutField splits off the first word.
@@ -73,21 +101,18 @@ func parseUint(text []byte) (uint64, bool) {
 
 // appendPadded is printf's %*d.
 func appendPadded(dst []byte, n uint64, width int) []byte {
-	start := len(dst)
-	dst = strconv.AppendUint(dst, n, 10)
-	missing := width - (len(dst) - start)
-	if missing <= 0 {
-		return dst
+	var room [20]byte // digits of the largest
+	digits := strconv.AppendUint(room[:0], n, 10)
+	return append(appendBlanks(dst, width-len(digits)), digits...)
+}
+
+const blanks = "                                                                "
+
+func appendBlanks(dst []byte, n int) []byte {
+	for ; n > len(blanks); n -= len(blanks) {
+		dst = append(dst, blanks...)
 	}
-	digits := len(dst)
-	for range missing {
-		dst = append(dst, ' ')
-	}
-	copy(dst[start+missing:], dst[start:digits])
-	for i := range missing {
-		dst[start+i] = ' '
-	}
-	return dst
+	return append(dst, blanks[:max(n, 0)]...)
 }
 
 // appendHundredths prints a count of 1/100 as the kernel's "%lu.%02lu".

@@ -5,6 +5,7 @@ import "github.com/podview/podview/daemon/internal/view"
 var uptime = File{
 	Path:   "/proc/uptime",
 	Needs:  NeedUptime | NeedTimes,
+	Alone:  true,
 	Append: appendUptime,
 	Fields: []Field{
 		{"uptime", "start of the container's first process", "start of the container's first process", "seconds since then; ps, which subtracts start times since the host's boot, gets elapsed times wrong", "the container's own"},

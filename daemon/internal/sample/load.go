@@ -30,6 +30,7 @@ type LoadTable struct {
 
 	mu         sync.Mutex
 	containers map[Key]*loadState
+	words      []uint64 // scratch
 }
 
 type loadState struct {
@@ -87,7 +88,7 @@ func (t *LoadTable) Watch(key Key, nowNsec, uptimeNsec uint64, first Threads, co
 	}
 	c.count(nowNsec, uptimeNsec, first)
 	t.containers[key] = c
-	t.Store.save(c.record, c.appendRecord(nil))
+	t.save(c)
 	return c.load()
 }
 
@@ -116,7 +117,7 @@ func (t *LoadTable) Record(key Key, nowNsec uint64, threads Threads) {
 	defer t.mu.Unlock()
 	if c := t.containers[key]; c != nil && nowNsec > c.countedNsec {
 		c.count(nowNsec, nowNsec-c.countedNsec, threads)
-		t.Store.save(c.record, c.appendRecord(nil))
+		t.save(c)
 	}
 }
 
@@ -156,6 +157,11 @@ func (c *loadState) load() view.Load {
 		l.Averages[i] = uint64(a * view.FixedOne)
 	}
 	return l
+}
+
+func (t *LoadTable) save(c *loadState) {
+	t.words = c.appendRecord(t.words[:0])
+	t.Store.save(c.record, t.words)
 }
 
 func (t *LoadTable) evictOldest() {

@@ -34,17 +34,19 @@ func appendDistance(dst, _ []byte, _ *Machine) ([]byte, error) { return append(d
 // appendVisibleMask is all of the container's CPUs as a mask, as wide as the
 // host's.
 func appendVisibleMask(dst, host []byte, m *Machine) ([]byte, error) {
-	all := make([]int, len(m.CPUs.Physical))
-	for i := range all {
-		all[i] = i
-	}
-	return appendMask(dst, all, maskWords(host)), nil
+	left := len(m.CPUs.Physical)
+	return appendMask(dst, maskWords(host), func(first int) uint32 {
+		return uint32(1<<max(0, min(left-first, 32)) - 1)
+	}), nil
 }
+
+// usualCPUs is how many CPUs cost no allocation.
+const usualCPUs = 128
 
 // appendRenumberedList keeps those of the host's listed CPUs that are the
 // container's, by their virtual numbers.
 func appendRenumberedList(dst, host []byte, m *Machine) ([]byte, error) {
-	physical, err := cgroup.ParseCPUList(host, nil)
+	physical, err := cgroup.ParseCPUList(host, make([]int, 0, usualCPUs))
 	if err != nil {
 		return nil, err
 	}
@@ -52,17 +54,25 @@ func appendRenumberedList(dst, host []byte, m *Machine) ([]byte, error) {
 }
 
 func appendRenumberedMask(dst, host []byte, m *Machine) ([]byte, error) {
-	physical, err := parseMask(host)
+	physical, err := parseMask(host, make([]int, 0, usualCPUs))
 	if err != nil {
 		return nil, err
 	}
-	return appendMask(dst, renumber(physical, m.CPUs.Physical), maskWords(host)), nil
+	virtual := renumber(physical, m.CPUs.Physical)
+	return appendMask(dst, maskWords(host), func(first int) (word uint32) {
+		for _, n := range virtual {
+			if n >= first && n < first+32 {
+				word |= 1 << (n - first)
+			}
+		}
+		return word
+	}), nil
 }
 
 // appendRenumberedWords is for cpufreq's lists, which have a space between
 // numbers: "0 1 2".
 func appendRenumberedWords(dst, host []byte, m *Machine) ([]byte, error) {
-	var physical []int
+	physical := make([]int, 0, usualCPUs)
 	for word := range bytes.FieldsSeq(host) {
 		n, err := strconv.ParseUint(string(word), 10, 16)
 		if err != nil {
@@ -80,8 +90,9 @@ func appendRenumberedWords(dst, host []byte, m *Machine) ([]byte, error) {
 }
 
 // renumber returns the positions in visible of what is in both; both ascend.
+// They take the place of physical: a position is never above its number.
 func renumber(physical, visible []int) []int {
-	var virtual []int
+	virtual := physical[:0]
 	i := 0
 	for v, p := range visible {
 		for i < len(physical) && physical[i] < p {
@@ -89,6 +100,7 @@ func renumber(physical, visible []int) []int {
 		}
 		if i < len(physical) && physical[i] == p {
 			virtual = append(virtual, v)
+			i++
 		}
 	}
 	return virtual
@@ -116,18 +128,21 @@ func appendList(dst []byte, numbers []int) []byte {
 
 // parseMask reads the kernel's %*pb: hexadecimal words of 32 bits, comma
 // between them, highest first ("00000000,00000003"; the first may be shorter).
-func parseMask(text []byte) ([]int, error) {
-	words := bytes.Split(bytes.TrimSpace(text), []byte(","))
-	var numbers []int
-	for i := len(words) - 1; i >= 0; i-- {
-		word, err := strconv.ParseUint(string(words[i]), 16, 32)
-		if err != nil || len(words) > 1<<12 {
+func parseMask(text []byte, numbers []int) ([]int, error) {
+	rest := bytes.TrimSpace(text)
+	for first, more := 0, true; more; first += 32 {
+		comma := bytes.LastIndexByte(rest, ',')
+		word, err := strconv.ParseUint(string(rest[comma+1:]), 16, 32)
+		if err != nil || first >= 32<<12 {
 			return nil, fmt.Errorf("CPU mask %.80q is not hexadecimal words", text)
 		}
 		for bit := range 32 {
 			if word>>bit&1 == 1 {
-				numbers = append(numbers, (len(words)-1-i)*32+bit)
+				numbers = append(numbers, first+bit)
 			}
+		}
+		if more = comma >= 0; more {
+			rest = rest[:comma]
 		}
 	}
 	return numbers, nil
@@ -142,20 +157,16 @@ func maskWords(host []byte) maskWidth {
 	return maskWidth{max(1, min(len(first), 8)), 1 + bytes.Count(host, []byte(","))}
 }
 
-func appendMask(dst []byte, numbers []int, width maskWidth) []byte {
-	words := make([]uint32, width.words)
-	for _, n := range numbers {
-		if n/32 < len(words) {
-			words[n/32] |= 1 << (n % 32)
-		}
-	}
-	for i := len(words) - 1; i >= 0; i-- {
+// appendMask prints words of 32 CPUs; word gets the first CPU of each.
+func appendMask(dst []byte, width maskWidth, word func(first int) uint32) []byte {
+	for i := width.words - 1; i >= 0; i-- {
 		digits := 8
-		if i == len(words)-1 {
+		if i == width.words-1 {
 			digits = width.firstDigits
 		}
+		bits := word(32 * i)
 		for shift := (digits - 1) * 4; shift >= 0; shift -= 4 {
-			dst = append(dst, "0123456789abcdef"[words[i]>>shift&15])
+			dst = append(dst, "0123456789abcdef"[bits>>shift&15])
 		}
 		if i > 0 {
 			dst = append(dst, ',')

@@ -20,9 +20,9 @@ func resolveCPU(path, rest string, m *Machine) Node {
 	case isCPU && isMasked(inner):
 		return Node{}
 	case isCPU && m.CPUs.All: // offline ones too
-		return resolveOneCPU(node, n, inner, m)
+		return resolveOneCPU(node, n, n, inner, m)
 	case isCPU && n < len(m.CPUs.Physical):
-		return resolveOneCPU(node, m.CPUs.Physical[n], inner, m)
+		return resolveOneCPU(node, n, m.CPUs.Physical[n], inner, m)
 	case isCPU:
 		return Node{}
 	case m.CPUs.All:
@@ -45,13 +45,17 @@ var cpuFiles = map[string]appendFunc{
 }
 
 // resolveOneCPU resolves inner below the virtual CPU that stands for a
-// physical one.
-func resolveOneCPU(node Node, physical int, inner string, m *Machine) Node {
-	node.Host = paths.CPUDir + "/cpu" + strconv.Itoa(physical)
+// physical one. Mostly they have the same number, and the same path.
+func resolveOneCPU(node Node, virtual, physical int, inner string, m *Machine) Node {
+	if virtual != physical {
+		node.Host = paths.CPUDir + "/cpu" + strconv.Itoa(physical)
+		if inner != "" {
+			node.Host += "/" + inner
+		}
+	}
 	if inner == "" {
 		return node
 	}
-	node.Host += "/" + inner
 	if n, ok := numbered(inner, "node"); ok && m.OneNode {
 		if n != 0 {
 			return Node{}

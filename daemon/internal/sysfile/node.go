@@ -3,8 +3,6 @@ package sysfile
 import (
 	"strconv"
 	"strings"
-
-	"github.com/podview/podview/daemon/paths"
 )
 
 // nodeFiles is what the container's one node has: what top, lscpu, numactl
@@ -22,7 +20,7 @@ func resolveNode(path, rest string, m *Machine) Node {
 		if n != 0 {
 			return Node{}
 		}
-		return resolveNode0(inner, m)
+		return resolveNode0(path, inner, m)
 	}
 	node.Append = nodeDirFiles[rest]
 	return node
@@ -36,19 +34,18 @@ var nodeDirFiles = map[string]appendFunc{
 	"has_generic_initiator": appendNone,
 }
 
-func resolveNode0(inner string, m *Machine) Node {
-	host := paths.NodeDir + "/node0/" + inner
+func resolveNode0(path, inner string, m *Machine) Node {
 	switch inner {
 	case "":
 		return Node{Kind: Dir, Names: appendCPUNames(append([]string{}, nodeFiles...), len(m.CPUs.Physical))}
 	case "cpulist":
 		return Node{Kind: File, Append: appendVisible}
 	case "cpumap":
-		return Node{Kind: File, Host: host, Append: appendVisibleMask}
+		return Node{Kind: File, Host: path, Append: appendVisibleMask}
 	case "distance":
 		return Node{Kind: File, Append: appendDistance}
 	case "meminfo":
-		return Node{Kind: File, Host: host, NodeMeminfo: true}
+		return Node{Kind: File, Host: path, NodeMeminfo: true}
 	}
 	if n, ok := numbered(inner, "cpu"); ok && n < len(m.CPUs.Physical) {
 		return Node{Kind: Link, Target: "../../cpu/cpu" + strconv.Itoa(n)}

@@ -11,7 +11,8 @@ const nsecPerSec = 1e9
 // NewCPUs is the container's virtual CPUs: as many as the quota lets it use
 // at once, rounded up, but no more than its cpuset or the machine has, and
 // at least one. cpuset may be empty (no cpuset controller). With byQuota
-// false the quota counts for the capacity only.
+// false the quota counts for the capacity only. The result is in the memory
+// of the two slices.
 func NewCPUs(limit cgroup.CPULimit, cpuset, online []int, byQuota bool) CPUs {
 	if len(online) == 0 {
 		online = []int{0}
@@ -37,9 +38,9 @@ func NewCPUs(limit cgroup.CPULimit, cpuset, online []int, byQuota bool) CPUs {
 	return c
 }
 
-// intersect returns what is in both ascending lists.
+// intersect returns what is in both ascending lists, in a's memory.
 func intersect(a, b []int) []int {
-	var both []int
+	both := a[:0]
 	for i, j := 0, 0; i < len(a) && j < len(b); {
 		switch {
 		case a[i] < b[j]:

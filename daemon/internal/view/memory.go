@@ -18,6 +18,9 @@ func NewMemory(m *cgroup.Memory, h HostMemory) Memory {
 		v.Limited = true
 		v.TotalBytes = max(m.LimitBytes, minTotalBytes)
 		v.FreeBytes = Sub(v.TotalBytes, m.UsageBytes)
+		// memory.stat may be older than the usage, and programs subtract the
+		// cache from what is not free.
+		v.Stat.FileBytes = min(m.Stat.FileBytes, m.UsageBytes)
 		// What the kernel could take back without swapping. The machine
 		// itself may have less to give than the limit promises.
 		reclaimable := m.Stat.ActiveFileBytes + m.Stat.InactiveFileBytes + m.Stat.SlabReclaimableBytes

@@ -29,6 +29,10 @@ func TestNewMemory(t *testing.T) {
 			cgroup.Memory{LimitBytes: 64 * mib, UsageBytes: 65 * mib},
 			Memory{Limited: true, TotalBytes: 64 * mib},
 		},
+		"cache that was dropped since memory.stat was read": {
+			cgroup.Memory{LimitBytes: 256 * mib, UsageBytes: 100 * mib, Stat: cgroup.MemoryStat{FileBytes: 150 * mib}},
+			Memory{Limited: true, TotalBytes: 256 * mib, FreeBytes: 156 * mib, AvailableBytes: 156 * mib, Stat: cgroup.MemoryStat{FileBytes: 100 * mib}},
+		},
 		"available is no more than the host's": {
 			cgroup.Memory{LimitBytes: 900 * mib, UsageBytes: 100 * mib},
 			Memory{Limited: true, TotalBytes: 900 * mib, FreeBytes: 800 * mib, AvailableBytes: 500 * mib},

@@ -8,10 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/tools/txtar"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/cgroup/tree"
+	"github.com/podview/podview/daemon/internal/host"
 )
 
 // Dir writes files, by their path, into a new directory and returns it. A
@@ -73,3 +76,6 @@ func WantMalformed(t testing.TB, err error, file, text string) {
 		t.Errorf("%s with %q: got error %v", file, text, err)
 	}
 }
+
+// Files keeps files as podview does, with nothing in it yet.
+func Files() *tree.Files { return tree.NewFiles(host.NewKept(1000), 10*time.Millisecond) }

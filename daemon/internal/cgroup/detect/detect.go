@@ -11,6 +11,7 @@ import (
 	"github.com/containerd/cgroups/v3"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/cgroup/tree"
 	"github.com/podview/podview/daemon/internal/cgroup/v1"
 	"github.com/podview/podview/daemon/internal/cgroup/v2"
 	"github.com/podview/podview/daemon/internal/host"
@@ -37,7 +38,7 @@ var v1Mounts = map[string][]string{
 // Open returns where to read each controller, and the mode's name for the
 // log. mode is "auto", or "v1" or "v2" to leave the other version alone; a
 // version that is not mounted is an error.
-func Open(root host.Root, mode string) (cgroup.Hierarchies, string, error) {
+func Open(root host.Root, mode string, files *tree.Files) (cgroup.Hierarchies, string, error) {
 	found := detect(root)
 	name := found
 	switch {
@@ -58,7 +59,7 @@ func Open(root host.Root, mode string) (cgroup.Hierarchies, string, error) {
 		for controller := range dirs {
 			controllersV1 = append(controllersV1, controller)
 		}
-		sourceV1 = v1.New(dirs)
+		sourceV1 = v1.New(dirs, files)
 	}
 	if name != pureV1 {
 		dir := unifiedDir(root, found)
@@ -67,7 +68,7 @@ func Open(root host.Root, mode string) (cgroup.Hierarchies, string, error) {
 			return cgroup.Hierarchies{}, "", err
 		}
 		controllersV2 = strings.Fields(string(text))
-		sourceV2 = v2.New(dir)
+		sourceV2 = v2.New(dir, files)
 	}
 	return cgroup.Choose(sourceV1, sourceV2, controllersV1, controllersV2), name, nil
 }

@@ -53,7 +53,7 @@ func TestOpen(t *testing.T) {
 		"not mounted":      {files: files{"memory/": "", "cpu/": ""}, mode: "auto", err: "no cgroup hierarchy"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h, got, err := Open(host.Root{Cgroup: cgrouptest.Dir(t, test.files)}, test.mode)
+			h, got, err := Open(host.Root{Cgroup: cgrouptest.Dir(t, test.files)}, test.mode, cgrouptest.Files())
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
 					t.Errorf("got error %v, want %q in it", err, test.err)
@@ -67,7 +67,7 @@ func TestOpen(t *testing.T) {
 				t.Errorf("got %s with keys %v and pressure from %v", got, keys(h), h.Unified.Source)
 			}
 			var m cgroup.Memory
-			if err := h.Memory.Source.Memory(cgroup.Place{Leaf: "/pod", Root: "/pod"}, &m); err != nil || m.LimitBytes != test.limit {
+			if err := h.Memory.Source.Memory(cgroup.Place{Leaf: "/pod", Root: "/pod"}, false, &m); err != nil || m.LimitBytes != test.limit {
 				t.Errorf("limit of /pod: got %d, error %v, want %d", m.LimitBytes, err, test.limit)
 			}
 		})

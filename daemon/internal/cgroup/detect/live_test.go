@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/cgroup/cgrouptest"
 	"github.com/podview/podview/daemon/internal/host"
 )
 
@@ -27,7 +28,7 @@ func TestLive(t *testing.T) {
 	if mounts, err := os.ReadDir("/sys/fs/cgroup"); len(mounts) == 0 {
 		t.Skip("no cgroups here", err)
 	}
-	h, _, err := Open(host.Root{Proc: "/proc", Sys: "/sys", Cgroup: "/sys/fs/cgroup"}, "auto")
+	h, _, err := Open(host.Root{Proc: "/proc", Sys: "/sys", Cgroup: "/sys/fs/cgroup"}, "auto", cgrouptest.Files())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +45,7 @@ func TestLive(t *testing.T) {
 	pid, stop := run(t, p, h)
 
 	var m cgroup.Memory
-	if err := h.Memory.Source.Memory(p, &m); err != nil {
+	if err := h.Memory.Source.Memory(p, false, &m); err != nil {
 		t.Error(err)
 	}
 	if m.LimitBytes != 64*mib || m.UsageBytes < 8*mib || m.UsageBytes > 64*mib || m.Stat.FileBytes < 8*mib {
@@ -77,7 +78,7 @@ func TestLive(t *testing.T) {
 	for _, f := range remove {
 		f()
 	}
-	if err := h.Memory.Source.Memory(p, &m); !errors.Is(err, fs.ErrNotExist) {
+	if err := h.Memory.Source.Memory(p, false, &m); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("removed cgroup: got error %v", err)
 	}
 }

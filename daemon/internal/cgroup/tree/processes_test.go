@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/podview/podview/daemon/internal/cgroup/cgrouptest"
 	"github.com/podview/podview/daemon/internal/cgroup/tree"
 )
 
@@ -21,7 +22,7 @@ func TestTooManyCgroups(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "ctr/cgroup.procs"), []byte("7\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if pids, err := tree.New(dir).Processes("/ctr", nil); err == nil || !strings.Contains(err.Error(), "/ctr") {
+	if pids, err := tree.New(dir, cgrouptest.Files()).List("/ctr", "cgroup.procs", nil); err == nil || !strings.Contains(err.Error(), "/ctr") {
 		t.Errorf("%d pids, %v; want an error that names the cgroup", len(pids), err)
 	}
 }

@@ -16,37 +16,107 @@ import (
 // Tree is one that is not mounted: its methods return fs.ErrNotExist.
 type Tree struct {
 	dir     string
+	files   *Files
 	buffers sync.Pool // of *[]byte
 }
 
 // New takes the directory where the hierarchy is mounted.
-func New(dir string) *Tree {
-	return &Tree{dir: dir, buffers: sync.Pool{New: func() any { return new([]byte) }}}
+func New(dir string, files *Files) *Tree {
+	return &Tree{dir: dir, files: files, buffers: sync.Pool{New: func() any { return new([]byte) }}}
 }
 
-// ID returns the inode number of a cgroup's directory.
-func (t *Tree) ID(path string) (uint64, error) {
+// ID returns the inode number of a cgroup's directory. It reads file, any one
+// of the cgroup: while that can be read from the same opening, it is the same
+// cgroup.
+func (t *Tree) ID(path, file string) (uint64, error) {
+	// Without the file, as in the root cgroup, there is no opening either.
+	_ = t.Read(path, file, func([]byte) error { return nil })
+	return t.IDBeside(path, file)
+}
+
+// IDBeside is ID after file was read just now.
+func (t *Tree) IDBeside(path, file string) (uint64, error) {
 	if err := t.check(path); err != nil {
 		return 0, err
 	}
-	return host.Inode(t.dir + path)
+	opening := t.files.kept.Opening(name{t.dir, path, file})
+	if opening == nil {
+		inode, _, err := t.stat(path)
+		return inode, err
+	}
+	if id := opening.Value.id.Load(); id != 0 {
+		return id, nil
+	}
+	inode, err := host.Inode(t.dir + path)
+	if err == nil {
+		opening.Value.id.Store(inode)
+	}
+	return inode, err
+}
+
+func (t *Tree) stat(path string) (inode uint64, links uint32, err error) {
+	if err := t.check(path); err != nil {
+		return 0, 0, err
+	}
+	return t.files.kept.Stat(name{t.dir, path, ""})
 }
 
 // Read passes the text of one file to parse, which must not keep it, and
 // names the file in parse's error.
 func (t *Tree) Read(path, file string, parse func(text []byte) error) error {
+	return t.read(path, file, manner{}, parse)
+}
+
+// ReadLately is Read of a text that may be as old as the Files allow, but of
+// this cgroup and not of an earlier one with its name: beside is a file of
+// the cgroup that was just read.
+func (t *Tree) ReadLately(path, file, beside string, parse func(text []byte) error) error {
+	return t.read(path, file, manner{beside: beside}, parse)
+}
+
+// ReadPieces is Read of a file that the kernel prints in pieces.
+func (t *Tree) ReadPieces(path, file string, parse func(text []byte) error) error {
+	return t.read(path, file, manner{pieces: true}, parse)
+}
+
+type manner struct {
+	pieces bool
+	beside string
+}
+
+func (t *Tree) read(path, file string, how manner, parse func(text []byte) error) error {
 	if err := t.check(path); err != nil {
 		return err
 	}
-	full := t.dir + join(path, file)
+	key, kept := name{t.dir, path, file}, t.files.kept
 	buf := t.buffers.Get().(*[]byte)
 	defer t.buffers.Put(buf)
-	text, err := host.ReadFile(full, *buf)
+	var text []byte
+	var err error
+	switch {
+	case how.pieces:
+		text, _, err = kept.AppendAll((*buf)[:0], key)
+	case how.beside != "":
+		var number uint64
+		if opening := kept.Opening(name{t.dir, path, how.beside}); opening != nil {
+			number = opening.Number
+		}
+		text, _, err = kept.AppendLately((*buf)[:0], key, t.files.maxAge, number)
+	default:
+		text, _, err = kept.Append((*buf)[:0], key)
+	}
 	if err != nil {
 		return err
 	}
 	*buf = text
-	return cgroup.InFile(full, parse(text))
+	return inFile(key, parse(text))
+}
+
+func inFile(file name, err error) error {
+	if err == nil {
+		return nil
+	}
+	return cgroup.InFile(file.String(), err)
 }
 
 // Up reads file in path and in each of its ancestors except the root cgroup,
@@ -68,7 +138,7 @@ func (t *Tree) Up(path, file string, visit func(path string, text []byte) (more 
 		if visitErr == nil && errors.Is(err, fs.ErrNotExist) {
 			err = nil
 			if path == leaf {
-				_, err = t.ID(leaf)
+				_, _, err = t.stat(leaf)
 			}
 		}
 		if err != nil {
@@ -78,24 +148,13 @@ func (t *Tree) Up(path, file string, visit func(path string, text []byte) (more 
 	return nil
 }
 
-func join(path, name string) string {
-	if path == "/" {
-		return "/" + name
-	}
-	return path + "/" + name
-}
-
-func parent(path string) string {
-	return path[:max(strings.LastIndexByte(path, '/'), 1)]
-}
-
 // check refuses a path that could lead out of the hierarchy: it comes from
 // the text of another process's /proc/PID/cgroup.
 func (t *Tree) check(path string) error {
 	if t == nil {
 		return &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}
-	if !strings.HasPrefix(path, "/") || strings.Contains(path+"/", "/../") {
+	if !strings.HasPrefix(path, "/") || strings.HasSuffix(path, "/..") || strings.Contains(path, "/../") {
 		return cgroup.InFile(t.dir, cgroup.Malformed([]byte(path)))
 	}
 	return nil

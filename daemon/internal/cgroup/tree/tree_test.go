@@ -18,15 +18,15 @@ import (
 )
 
 func TestPathsThatLeaveTheTree(t *testing.T) {
-	tr := tree.New(cgrouptest.Dir(t, map[string]string{"f": "1\n", "a/f": "1\n", "cgroup.procs": "", "a/cgroup.procs": ""}))
+	tr := tree.New(cgrouptest.Dir(t, map[string]string{"f": "1\n", "a/f": "1\n", "cgroup.procs": "", "a/cgroup.procs": ""}), cgrouptest.Files())
 	methods := map[string]func(path string) error{
-		"ID":   func(path string) error { _, err := tr.ID(path); return err },
+		"ID":   func(path string) error { _, err := tr.ID(path, "f"); return err },
 		"Read": func(path string) error { return tr.Read(path, "f", func([]byte) error { return nil }) },
 		"Up": func(path string) error {
 			return tr.Up(path, "f", func(string, []byte) (bool, error) { return true, nil })
 		},
-		"CPUs":      func(path string) error { _, err := tr.CPUs(path, "f", nil); return err },
-		"Processes": func(path string) error { _, err := tr.Processes(path, nil); return err },
+		"CPUs": func(path string) error { _, err := tr.CPUs(path, "f", nil); return err },
+		"List": func(path string) error { _, err := tr.List(path, "cgroup.procs", nil); return err },
 	}
 	for name, method := range methods {
 		for _, path := range []string{"", "a", "..", "/..", "/../a", "/a/..", "/a/../a"} {
@@ -42,16 +42,16 @@ func TestPathsThatLeaveTheTree(t *testing.T) {
 		}
 	}
 	// Two dots within a name are only a name.
-	if _, err := tr.ID("/a..b"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := tr.ID("/a..b", "f"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("/a..b: got error %v", err)
 	}
 }
 
 func TestNotMounted(t *testing.T) {
 	var none *tree.Tree
-	_, err := none.ID("/")
+	_, err := none.ID("/", "f")
 	_, errCPUs := none.CPUs("/", "f", nil)
-	_, errProcesses := none.Processes("/", nil)
+	_, errProcesses := none.List("/", "cgroup.procs", nil)
 	errUp := none.Up("/", "f", nil)
 	for _, err := range []error{err, errCPUs, errProcesses, errUp, none.Read("/", "f", nil)} {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -64,7 +64,7 @@ func TestUp(t *testing.T) {
 	dir := cgrouptest.Dir(t, map[string]string{
 		"f": "root", "a/f": "1", "a/b/other": "", "a/b/c/f": "3", "a/b/c/d/": "", "unreadable/f/": "",
 	})
-	tr := tree.New(dir)
+	tr := tree.New(dir, cgrouptest.Files())
 	for name, test := range map[string]struct {
 		path, stopAt string
 		want         string
@@ -107,7 +107,7 @@ func TestUp(t *testing.T) {
 func TestCPUs(t *testing.T) {
 	tr := tree.New(cgrouptest.Dir(t, map[string]string{
 		"cpus": "0-7\n", "a/cpus": "2-3\n", "a/empty/cpus": "\n", "a/absent/": "", "top/cpus": "\n", "bad/cpus": "3-1\n",
-	}))
+	}), cgrouptest.Files())
 	for path, want := range map[string][]int{
 		"/a":        {2, 3},
 		"/a/empty":  {2, 3},
@@ -135,9 +135,9 @@ func TestProcesses(t *testing.T) {
 	tr := tree.New(cgrouptest.Dir(t, map[string]string{
 		"cgroup.procs": "1\n", "a/cgroup.procs": "10\n0\n", "a/b/cgroup.procs": "20\n21\n", "a/b/c/cgroup.procs": "30\n",
 		"a/going/": "", "bad/in/cgroup.procs": "x\n", "bad/cgroup.procs": "", "locked/cgroup.procs/": "",
-	}))
+	}), cgrouptest.Files())
 	for path, want := range map[string][]int{"/": nil, "/a": {5, 10, 20, 21, 30}, "/a/b/c": {5, 30}} {
-		got, err := tr.Processes(path, []int{5})
+		got, err := tr.List(path, "cgroup.procs", []int{5})
 		slices.Sort(got)
 		if path == "/" {
 			if err == nil {
@@ -147,10 +147,10 @@ func TestProcesses(t *testing.T) {
 			t.Errorf("%s: got %v, error %v, want %v", path, got, err, want)
 		}
 	}
-	if _, err := tr.Processes("/gone", nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := tr.List("/gone", "cgroup.procs", nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("removed cgroup: got error %v", err)
 	}
-	if _, err := tr.Processes("/locked", nil); !errors.Is(err, unix.EISDIR) {
+	if _, err := tr.List("/locked", "cgroup.procs", nil); !errors.Is(err, unix.EISDIR) {
 		t.Errorf("unreadable: got error %v", err)
 	}
 }
@@ -185,15 +185,15 @@ func TestThreadedCgroup(t *testing.T) {
 	if _, err := os.ReadFile(filepath.Join(threaded, "cgroup.procs")); !errors.Is(err, unix.EOPNOTSUPP) {
 		t.Fatalf("the kernel should refuse cgroup.procs, but: %v", err)
 	}
-	if got, err := tree.New(mount).Processes(name, nil); err != nil || len(got) != 0 {
+	if got, err := tree.New(mount, cgrouptest.Files()).List(name, "cgroup.procs", nil); err != nil || len(got) != 0 {
 		t.Errorf("got %v, error %v", got, err)
 	}
 }
 
 func TestID(t *testing.T) {
-	tr := tree.New(cgrouptest.Dir(t, map[string]string{"a/": "", "b/": ""}))
-	a, errA := tr.ID("/a")
-	b, errB := tr.ID("/b")
+	tr := tree.New(cgrouptest.Dir(t, map[string]string{"a/": "", "b/": ""}), cgrouptest.Files())
+	a, errA := tr.ID("/a", "f")
+	b, errB := tr.ID("/b", "f")
 	if errA != nil || errB != nil || a == 0 || a == b {
 		t.Errorf("got %d and %d, errors %v, %v", a, b, errA, errB)
 	}

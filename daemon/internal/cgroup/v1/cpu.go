@@ -43,6 +43,11 @@ func (s *source) CPUTime(p cgroup.Place, t *cgroup.CPUTime) error {
 	return err
 }
 
+// CPUUsedNsec takes a Place in cpuacct.
+func (s *source) CPUUsedNsec(p cgroup.Place) (uint64, error) {
+	return readUint(s.cpuacct, p.Root, "cpuacct.usage")
+}
+
 // usageAll is Linux 4.8 and later.
 func (s *source) usageAll(root string, t *cgroup.CPUTime) error {
 	return s.cpuacct.Read(root, "cpuacct.usage_all", func(text []byte) (err error) {

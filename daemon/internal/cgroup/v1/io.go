@@ -12,13 +12,13 @@ import (
 // 6.10), bfq only for devices that use that scheduler. Per device the larger
 // figure is right.
 var ioFiles = []struct {
-	name    string
-	isBytes bool
+	recursive, own string
+	isBytes        bool
 }{
-	{"blkio.throttle.io_service_bytes", true},
-	{"blkio.throttle.io_serviced", false},
-	{"blkio.bfq.io_service_bytes", true},
-	{"blkio.bfq.io_serviced", false},
+	{"blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_service_bytes", true},
+	{"blkio.throttle.io_serviced_recursive", "blkio.throttle.io_serviced", false},
+	{"blkio.bfq.io_service_bytes_recursive", "blkio.bfq.io_service_bytes", true},
+	{"blkio.bfq.io_serviced_recursive", "blkio.bfq.io_serviced", false},
 }
 
 // IO takes a Place in blkio.
@@ -31,10 +31,10 @@ func (s *source) IO(p cgroup.Place, devices []cgroup.DeviceIO) ([]cgroup.DeviceI
 			devices, err = cgroup.ParseBlkio(text, f.isBytes, devices)
 			return err
 		}
-		err := s.blkio.Read(p.Root, f.name+"_recursive", parse)
+		err := s.blkio.Read(p.Root, f.recursive, parse)
 		if errors.Is(err, fs.ErrNotExist) {
 			// Older kernels: without the inner cgroups' share.
-			err = s.blkio.Read(p.Root, f.name, parse)
+			err = s.blkio.Read(p.Root, f.own, parse)
 		}
 		switch {
 		case err == nil:

@@ -1,7 +1,6 @@
 package v1
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 
@@ -12,9 +11,9 @@ import (
 )
 
 // Memory takes a Place in memory.
-func (s *source) Memory(p cgroup.Place, m *cgroup.Memory) error {
+func (s *source) Memory(p cgroup.Place, noSwap bool, m *cgroup.Memory) error {
 	*m = cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapLimitBytes: cgroup.Unlimited}
-	if err := s.memoryLimits(p.Leaf, m); err != nil {
+	if err := s.memoryLimits(p.Leaf, noSwap, m); err != nil {
 		return err
 	}
 	usage, err := readUint(s.memory, p.Root, "memory.usage_in_bytes")
@@ -23,11 +22,13 @@ func (s *source) Memory(p cgroup.Place, m *cgroup.Memory) error {
 	}
 	m.UsageBytes = usage
 	// Kernels without swap, or booted with swapaccount=0, have no such file.
-	both, err := readUint(s.memory, p.Root, "memory.memsw.usage_in_bytes")
-	if m.SwapAccounted = err == nil; m.SwapAccounted {
-		m.SwapUsageBytes = both - min(usage, both) // memory.stat's figure is better
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if !noSwap {
+		both, err := readUint(s.memory, p.Root, "memory.memsw.usage_in_bytes")
+		if m.SwapAccounted = err == nil; m.SwapAccounted {
+			m.SwapUsageBytes = both - min(usage, both) // memory.stat's figure is better
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	// memory.stat counts pages of processes only; kernel memory has one
 	// figure, slab caches, stacks and page tables together. It is not there
@@ -37,7 +38,7 @@ func (s *source) Memory(p cgroup.Place, m *cgroup.Memory) error {
 		return err
 	}
 	m.Stat.SlabUnreclaimableBytes = kernel
-	return s.memory.Read(p.Root, "memory.stat", func(text []byte) error {
+	return s.memory.ReadLately(p.Root, "memory.stat", "memory.usage_in_bytes", func(text []byte) error {
 		return parseMemoryStat(text, m)
 	})
 }
@@ -46,7 +47,7 @@ func (s *source) Memory(p cgroup.Place, m *cgroup.Memory) error {
 // alone. The kernel enforces the tightest of each on the way up, so what the
 // tightest memsw limit leaves above the tightest RAM limit is the swap that
 // can be had. Without a memsw limit swap is not limited.
-func (s *source) memoryLimits(leaf string, m *cgroup.Memory) error {
+func (s *source) memoryLimits(leaf string, noSwap bool, m *cgroup.Memory) error {
 	both := uint64(cgroup.Unlimited)
 	err := s.memory.Up(leaf, "memory.limit_in_bytes", func(path string, text []byte) (bool, error) {
 		limit, err := cgroup.ParseLimit(text)
@@ -54,6 +55,9 @@ func (s *source) memoryLimits(leaf string, m *cgroup.Memory) error {
 			return false, err
 		}
 		m.LimitBytes = min(m.LimitBytes, limit)
+		if noSwap {
+			return true, nil
+		}
 		err = s.memory.Read(path, "memory.memsw.limit_in_bytes", func(text []byte) error {
 			limit, err := cgroup.ParseLimit(text)
 			both = min(both, limit)
@@ -110,17 +114,15 @@ func parseMemoryStat(text []byte, m *cgroup.Memory) error {
 // Slabinfo takes a Place in memory. Since Linux 5.9 the file is there but
 // empty; before, reading it failed with EIO where kernel memory was not
 // accounted.
-func (s *source) Slabinfo(p cgroup.Place) (own []byte, err error) {
-	err = s.memory.Read(p.Root, "memory.kmem.slabinfo", func(text []byte) error {
-		if len(text) > 0 {
-			own = bytes.Clone(text)
-		}
+func (s *source) Slabinfo(p cgroup.Place, dst []byte) ([]byte, error) {
+	err := s.memory.ReadPieces(p.Root, "memory.kmem.slabinfo", func(text []byte) error {
+		dst = append(dst, text...)
 		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EIO) {
 		err = nil
 	}
-	return own, err
+	return dst, err
 }
 
 func readUint(t *tree.Tree, path, file string) (n uint64, err error) {

@@ -81,7 +81,7 @@ func TestMemory(t *testing.T) {
 	} {
 		s, _ := open(t, "memory", cgrouptest.With(memoryFiles, test.changes))
 		got := cgroup.Memory{UsageBytes: 99, Stat: cgroup.MemoryStat{ZswapBytes: 99}}
-		if err := s.Memory(test.place, &got); err != nil || got != test.want {
+		if err := s.Memory(test.place, false, &got); err != nil || got != test.want {
 			t.Errorf("%s: error %v\ngot  %+v\nwant %+v", name, err, got, test.want)
 		}
 	}
@@ -99,23 +99,23 @@ func TestMemoryErrors(t *testing.T) {
 		var m cgroup.Memory
 		for _, text := range texts {
 			s, dir := open(t, "memory", cgrouptest.With(memoryFiles, files{file: text}))
-			cgrouptest.WantMalformed(t, s.Memory(inner, &m), dir+"/"+file, text)
+			cgrouptest.WantMalformed(t, s.Memory(inner, false, &m), dir+"/"+file, text)
 		}
 		s, _ := open(t, "memory", cgrouptest.With(memoryFiles, files{file: "-", file + "/": ""}))
-		if err := s.Memory(inner, &m); !errors.Is(err, unix.EISDIR) || !strings.Contains(err.Error(), file) {
+		if err := s.Memory(inner, false, &m); !errors.Is(err, unix.EISDIR) || !strings.Contains(err.Error(), file) {
 			t.Errorf("unreadable %s: got error %v", file, err)
 		}
 	}
 	for _, file := range []string{"memory.usage_in_bytes", "memory.stat"} {
 		var m cgroup.Memory
 		s, _ := open(t, "memory", cgrouptest.With(memoryFiles, files{"pod/ctr/" + file: "-"}))
-		if err := s.Memory(inner, &m); !errors.Is(err, fs.ErrNotExist) {
+		if err := s.Memory(inner, false, &m); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("no %s: got error %v", file, err)
 		}
 	}
 	var m cgroup.Memory
 	s, _ := open(t, "memory", memoryFiles)
-	if err := s.Memory(cgroup.Place{Leaf: "/pod/gone", Root: "/pod/gone"}, &m); !errors.Is(err, fs.ErrNotExist) {
+	if err := s.Memory(cgroup.Place{Leaf: "/pod/gone", Root: "/pod/gone"}, false, &m); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("removed leaf: got error %v", err)
 	}
 }
@@ -125,15 +125,15 @@ func TestSlabinfo(t *testing.T) {
 		"pod/ctr/memory.kmem.slabinfo": "slabinfo - version: 2.1\n", "new/memory.kmem.slabinfo": "", "none/": "",
 		"unreadable/memory.kmem.slabinfo/": "",
 	})
-	if got, err := s.Slabinfo(inner); err != nil || string(got) != "slabinfo - version: 2.1\n" {
+	if got, err := s.Slabinfo(inner, nil); err != nil || string(got) != "slabinfo - version: 2.1\n" {
 		t.Errorf("got %q, error %v", got, err)
 	}
 	for _, root := range []string{"/new", "/none"} {
-		if got, err := s.Slabinfo(cgroup.Place{Root: root}); err != nil || got != nil {
+		if got, err := s.Slabinfo(cgroup.Place{Root: root}, nil); err != nil || got != nil {
 			t.Errorf("%s: got %q, error %v", root, got, err)
 		}
 	}
-	if _, err := s.Slabinfo(cgroup.Place{Root: "/unreadable"}); !errors.Is(err, unix.EISDIR) {
+	if _, err := s.Slabinfo(cgroup.Place{Root: "/unreadable"}, nil); !errors.Is(err, unix.EISDIR) {
 		t.Errorf("unreadable: got error %v", err)
 	}
 }

@@ -7,6 +7,6 @@ import (
 )
 
 // Pressure is v2's only.
-func (s *source) Pressure(_ cgroup.Place, resource string) ([]byte, error) {
+func (s *source) Pressure(_ cgroup.Place, resource string, _ []byte) ([]byte, error) {
 	return nil, &fs.PathError{Op: "open", Path: resource + ".pressure", Err: fs.ErrNotExist}
 }

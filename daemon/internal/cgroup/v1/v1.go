@@ -14,10 +14,10 @@ type source struct{ memory, cpu, cpuacct, cpuset, blkio *tree.Tree }
 // New takes the directory where each controller's hierarchy is mounted: of
 // memory, cpu, cpuacct, cpuset and blkio. What needs a missing one returns
 // fs.ErrNotExist.
-func New(dirs map[string]string) cgroup.Source {
+func New(dirs map[string]string, files *tree.Files) cgroup.Source {
 	mounted := func(controller string) *tree.Tree {
 		if dir, ok := dirs[controller]; ok {
-			return tree.New(dir)
+			return tree.New(dir, files)
 		}
 		return nil
 	}
@@ -35,4 +35,9 @@ func New(dirs map[string]string) cgroup.Source {
 }
 
 // ID takes a Place in cpuacct.
-func (s *source) ID(p cgroup.Place) (uint64, error) { return s.cpuacct.ID(p.Root) }
+func (s *source) ID(p cgroup.Place) (uint64, error) { return s.cpuacct.ID(p.Root, "cpuacct.usage") }
+
+// IDAfterCPUTime takes a Place in cpuacct.
+func (s *source) IDAfterCPUTime(p cgroup.Place) (uint64, error) {
+	return s.cpuacct.IDBeside(p.Root, "cpuacct.usage_all")
+}

@@ -23,7 +23,7 @@ const unset = "9223372036854771712\n"
 func open(t *testing.T, controller string, f files) (cgroup.Source, string) {
 	t.Helper()
 	dir := cgrouptest.Dir(t, f)
-	return New(map[string]string{controller: dir}), dir
+	return New(map[string]string{controller: dir}, cgrouptest.Files()), dir
 }
 
 func TestRootsOwn(t *testing.T) {
@@ -37,7 +37,7 @@ func TestRootsOwn(t *testing.T) {
 	if err != nil || rootErr != nil || id != rootID || id == 0 {
 		t.Errorf("got IDs %d and %d, errors %v, %v", id, rootID, err, rootErr)
 	}
-	if _, err := s.Pressure(inner, "cpu"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.Pressure(inner, "cpu", nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("pressure: got error %v", err)
 	}
 }
@@ -46,7 +46,7 @@ func TestRootsOwn(t *testing.T) {
 // not mounted.
 func TestControllerNotMounted(t *testing.T) {
 	methods := map[string]func(cgroup.Source) error{
-		"memory":  func(s cgroup.Source) error { return s.Memory(top, &cgroup.Memory{}) },
+		"memory":  func(s cgroup.Source) error { return s.Memory(top, false, &cgroup.Memory{}) },
 		"cpu":     func(s cgroup.Source) error { return s.CPULimit(top, &cgroup.CPULimit{}) },
 		"cpuset":  func(s cgroup.Source) error { _, err := s.CPUs(top, nil); return err },
 		"cpuacct": func(s cgroup.Source) error { _, err := s.ID(top); return err },
@@ -61,12 +61,12 @@ func TestControllerNotMounted(t *testing.T) {
 				}))
 			}
 		}
-		if err := method(New(dirs)); !errors.Is(err, fs.ErrNotExist) {
+		if err := method(New(dirs, cgrouptest.Files())); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("no %s: got error %v", missing, err)
 		}
 		if err := method(New(map[string]string{missing: cgrouptest.Dir(t, cgrouptest.With(memoryFiles, files{
 			"cpuset.effective_cpus": "0\n", "blkio.throttle.io_serviced": "Total 0\n",
-		}))})); err != nil {
+		}))}, cgrouptest.Files())); err != nil {
 			t.Errorf("only %s: %v", missing, err)
 		}
 	}

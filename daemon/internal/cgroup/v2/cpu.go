@@ -13,6 +13,23 @@ func (s *source) CPULimit(p cgroup.Place, l *cgroup.CPULimit) error {
 	})
 }
 
+// CPUUsedNsec reads cpu.stat's precise figure, which the other two share out.
+func (s *source) CPUUsedNsec(p cgroup.Place) (usedNsec uint64, err error) {
+	err = s.tree.Read(p.Root, "cpu.stat", func(text []byte) error {
+		found := false
+		err := cgroup.ParseKeyed(text, func(key []byte, n uint64) {
+			if string(key) == "usage_usec" {
+				usedNsec, found = cgroup.Nsec(n, nsecPerUsec), true
+			}
+		})
+		if err == nil && !found {
+			err = cgroup.Malformed(text)
+		}
+		return err
+	})
+	return usedNsec, err
+}
+
 // CPUTime reads cpu.stat, whose times every cgroup has, with or without the
 // cpu controller.
 func (s *source) CPUTime(p cgroup.Place, t *cgroup.CPUTime) error {

@@ -7,16 +7,18 @@ import (
 	"github.com/podview/podview/daemon/internal/cgroup"
 )
 
-func (s *source) Memory(p cgroup.Place, m *cgroup.Memory) error {
+func (s *source) Memory(p cgroup.Place, noSwap bool, m *cgroup.Memory) error {
 	*m = cgroup.Memory{}
 	var err error
 	if m.LimitBytes, err = s.tightest(p.Leaf, "memory.max"); err != nil {
 		return err
 	}
-	if m.SwapLimitBytes, err = s.tightest(p.Leaf, "memory.swap.max"); err != nil {
-		return err
+	if !noSwap {
+		if m.SwapLimitBytes, err = s.tightest(p.Leaf, "memory.swap.max"); err != nil {
+			return err
+		}
 	}
-	return s.memoryUsage(p.Root, m)
+	return s.memoryUsage(p.Root, noSwap, m)
 }
 
 // tightest is the lowest limit from leaf upwards: the kernel charges a page
@@ -35,7 +37,7 @@ func (s *source) tightest(leaf, file string) (uint64, error) {
 // that is where the kernel charges root's pages. There may be none, and the
 // root cgroup has no memory.current; then nothing limits the memory either,
 // and the usage stays 0.
-func (s *source) memoryUsage(root string, m *cgroup.Memory) error {
+func (s *source) memoryUsage(root string, noSwap bool, m *cgroup.Memory) error {
 	var charged string
 	err := s.tree.Up(root, "memory.current", func(path string, text []byte) (more bool, err error) {
 		charged = path
@@ -45,16 +47,18 @@ func (s *source) memoryUsage(root string, m *cgroup.Memory) error {
 	if err != nil || charged == "" {
 		return err
 	}
-	err = s.tree.Read(charged, "memory.swap.current", func(text []byte) (err error) {
-		m.SwapUsageBytes, err = cgroup.ParseUint(text)
-		return err
-	})
-	// Kernels without swap, or booted with swapaccount=0, have no such file.
-	m.SwapAccounted = err == nil
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if !noSwap {
+		err = s.tree.Read(charged, "memory.swap.current", func(text []byte) (err error) {
+			m.SwapUsageBytes, err = cgroup.ParseUint(text)
+			return err
+		})
+		// Kernels without swap, or booted with swapaccount=0, have no such file.
+		m.SwapAccounted = err == nil
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
-	return s.tree.Read(charged, "memory.stat", func(text []byte) error {
+	return s.tree.ReadLately(charged, "memory.stat", "memory.current", func(text []byte) error {
 		return parseMemoryStat(text, &m.Stat)
 	})
 }

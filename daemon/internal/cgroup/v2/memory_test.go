@@ -65,7 +65,7 @@ func TestMemory(t *testing.T) {
 		"the root cgroup": {files{}, top, nothing},
 	} {
 		got := cgroup.Memory{UsageBytes: 99, Stat: cgroup.MemoryStat{ZswapBytes: 99}}
-		err := New(cgrouptest.Dir(t, cgrouptest.With(memoryFiles, test.changes))).Memory(test.place, &got)
+		err := New(cgrouptest.Dir(t, cgrouptest.With(memoryFiles, test.changes)), cgrouptest.Files()).Memory(test.place, false, &got)
 		if err != nil || got != test.want {
 			t.Errorf("%s: error %v\ngot  %+v\nwant %+v", name, err, got, test.want)
 		}
@@ -83,21 +83,21 @@ func TestMemoryErrors(t *testing.T) {
 		for _, text := range texts {
 			dir := cgrouptest.Dir(t, cgrouptest.With(memoryFiles, files{file: text}))
 			var m cgroup.Memory
-			cgrouptest.WantMalformed(t, New(dir).Memory(inner, &m), dir+"/"+file, text)
+			cgrouptest.WantMalformed(t, New(dir, cgrouptest.Files()).Memory(inner, false, &m), dir+"/"+file, text)
 		}
 		dir := cgrouptest.Dir(t, cgrouptest.With(memoryFiles, files{file: "-", file + "/": ""}))
 		var m cgroup.Memory
-		if err := New(dir).Memory(inner, &m); !errors.Is(err, unix.EISDIR) || !strings.Contains(err.Error(), file) {
+		if err := New(dir, cgrouptest.Files()).Memory(inner, false, &m); !errors.Is(err, unix.EISDIR) || !strings.Contains(err.Error(), file) {
 			t.Errorf("unreadable %s: got error %v", file, err)
 		}
 	}
 	var m cgroup.Memory
 	dir := cgrouptest.Dir(t, cgrouptest.With(memoryFiles, files{"pod/ctr/memory.stat": "-"}))
-	if err := New(dir).Memory(inner, &m); !errors.Is(err, fs.ErrNotExist) {
+	if err := New(dir, cgrouptest.Files()).Memory(inner, false, &m); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no memory.stat: got error %v", err)
 	}
 	gone := cgroup.Place{Leaf: "/pod/ctr/gone", Root: "/pod/ctr"}
-	if err := New(dir).Memory(gone, &m); !errors.Is(err, fs.ErrNotExist) {
+	if err := New(dir, cgrouptest.Files()).Memory(gone, false, &m); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("removed leaf: got error %v", err)
 	}
 }

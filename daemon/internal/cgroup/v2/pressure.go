@@ -1,7 +1,6 @@
 package v2
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 
@@ -10,10 +9,13 @@ import (
 	"github.com/podview/podview/daemon/internal/cgroup"
 )
 
-func (s *source) Pressure(p cgroup.Place, resource string) (own []byte, err error) {
-	file := resource + ".pressure"
-	err = s.tree.Read(p.Root, file, func(text []byte) error {
-		own = bytes.Clone(text)
+func (s *source) Pressure(p cgroup.Place, resource string, dst []byte) ([]byte, error) {
+	file, known := pressureFiles[resource]
+	if !known {
+		return dst, &fs.PathError{Op: "open", Path: resource + ".pressure", Err: fs.ErrNotExist}
+	}
+	err := s.tree.Read(p.Root, file, func(text []byte) error {
+		dst = append(dst, text...)
 		return nil
 	})
 	// Booted with psi=0 the kernel refuses to read a file that it lists
@@ -21,5 +23,7 @@ func (s *source) Pressure(p cgroup.Place, resource string) (own []byte, err erro
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		err = &fs.PathError{Op: "read", Path: file, Err: fs.ErrNotExist}
 	}
-	return own, err
+	return dst, err
 }
+
+var pressureFiles = map[string]string{"cpu": "cpu.pressure", "io": "io.pressure", "memory": "memory.pressure"}

@@ -10,9 +10,13 @@ import (
 type source struct{ tree *tree.Tree }
 
 // New takes the directory where cgroup2 is mounted.
-func New(dir string) cgroup.Source { return &source{tree.New(dir)} }
+func New(dir string, files *tree.Files) cgroup.Source { return &source{tree.New(dir, files)} }
 
-func (s *source) ID(p cgroup.Place) (uint64, error) { return s.tree.ID(p.Root) }
+func (s *source) ID(p cgroup.Place) (uint64, error) { return s.tree.ID(p.Root, "cgroup.events") }
 
-// Slabinfo is nil: v2 has no such file.
-func (s *source) Slabinfo(cgroup.Place) ([]byte, error) { return nil, nil }
+func (s *source) IDAfterCPUTime(p cgroup.Place) (uint64, error) {
+	return s.tree.IDBeside(p.Root, "cpu.stat")
+}
+
+// Slabinfo is nothing: v2 has no such file.
+func (s *source) Slabinfo(_ cgroup.Place, dst []byte) ([]byte, error) { return dst, nil }

@@ -1,0 +1,48 @@
+package tree
+
+import (
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/podview/podview/daemon/internal/host"
+)
+
+// Files are the cgroup files of all hierarchies, which stay open between
+// reads.
+type Files struct {
+	kept   *host.Files[name, opened]
+	maxAge time.Duration
+}
+
+// opened is what is remembered with an open file.
+type opened struct {
+	id atomic.Uint64 // its cgroup's; 0: not asked for yet
+}
+
+// name is a file of one cgroup, or with an empty file its directory.
+type name struct{ dir, path, file string }
+
+func (n name) String() string {
+	if n.file == "" {
+		return n.dir + n.path
+	}
+	return n.dir + join(n.path, n.file)
+}
+
+// NewFiles keeps files within the bound of kept. Texts that ReadLately reads
+// may be up to maxAge old.
+func NewFiles(kept *host.Kept, maxAge time.Duration) *Files {
+	return &Files{host.NewFiles[name, opened](kept, name.String), maxAge}
+}
+
+func join(path, name string) string {
+	if path == "/" {
+		return "/" + name
+	}
+	return path + "/" + name
+}
+
+func parent(path string) string {
+	return path[:max(strings.LastIndexByte(path, '/'), 1)]
+}

@@ -1,0 +1,102 @@
+package host
+
+import "golang.org/x/sys/unix"
+
+func (f *Files[K, V]) newFile(path []byte, fd int) *file[V] {
+	open := &file[V]{path: path, fd: fd, opening: Opening[V]{Number: f.clock.Add(1)}}
+	open.used.Store(open.opening.Number)
+	open.users.Store(1) // whoever asked for it
+	return open
+}
+
+// insert keeps a file, for its user and the map; another goroutine may have
+// been faster, then that one's is the user's. When the bound is reached, and
+// there is none to close for it, the file lasts for this one read.
+func (f *Files[K, V]) insert(key K, open *file[V]) *file[V] {
+	f.mu.Lock()
+	closed := f.files[key]
+	switch {
+	case closed != nil && closed.fd >= 0:
+		other := closed
+		other.users.Add(1)
+		f.mu.Unlock()
+		open.release()
+		return other
+	case closed == nil && f.kept.open.Load() >= f.kept.max.Load():
+		if closed = f.leastUsed(); closed == nil {
+			f.mu.Unlock()
+			return open
+		}
+	case closed != nil: // it was missing
+		f.kept.open.Add(-1)
+	}
+	open.users.Add(1)
+	f.kept.open.Add(1)
+	f.files[key] = open
+	f.mu.Unlock()
+	if closed != nil {
+		closed.release()
+	}
+	return open
+}
+
+// leastUsed takes the least lately used of a few files out of the map: the
+// order of all of them would cost more than it gains.
+func (f *Files[K, V]) leastUsed() *file[V] {
+	const few = 16
+	var least *file[V]
+	var leastKey K
+	seen := 0
+	for key, open := range f.files { // starts somewhere else each time
+		if least == nil || open.used.Load() < least.used.Load() {
+			least, leastKey = open, key
+		}
+		if seen++; seen == few {
+			break
+		}
+	}
+	if least != nil {
+		delete(f.files, leastKey)
+		f.kept.open.Add(-1)
+	}
+	return least
+}
+
+// evict takes a file out of the map, unless another has its place already.
+func (f *Files[K, V]) evict(key K, open *file[V]) {
+	f.mu.Lock()
+	mine := f.files[key] == open
+	if mine {
+		delete(f.files, key)
+		f.kept.open.Add(-1)
+	}
+	f.mu.Unlock()
+	if mine {
+		open.release()
+	}
+}
+
+func (f *Files[K, V]) sweep() {
+	var idle []*file[V]
+	f.mu.Lock()
+	for key, open := range f.files {
+		if open.used.Load() < f.swept {
+			delete(f.files, key)
+			f.kept.open.Add(-1)
+			idle = append(idle, open)
+		}
+	}
+	f.swept = f.clock.Add(1)
+	f.mu.Unlock()
+	for _, open := range idle {
+		open.release()
+	}
+}
+
+// release closes the file after its last user, so that no read ever finds
+// another file behind its number.
+func (open *file[V]) release() {
+	if open.users.Add(-1) == 0 && open.fd >= 0 {
+		unix.Close(open.fd)
+	}
+}

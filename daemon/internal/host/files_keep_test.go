@@ -1,0 +1,106 @@
+package host
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestFilesBound reads more files than may be kept.
+func TestFilesBound(t *testing.T) {
+	const max, files = 10, 100
+	kept, dir := NewKept(max+5), t.TempDir()
+	part := kept.Part(5)
+	f := newTestFiles(kept)
+	before := openFiles(t)
+	for i := range files {
+		rewrite(t, filepath.Join(dir, fmt.Sprint(i)), fmt.Sprint("file ", i))
+	}
+	for range 3 {
+		for i := range files {
+			text, _, err := f.Append(nil, filepath.Join(dir, fmt.Sprint(i)))
+			wantText(t, fmt.Sprint("file ", i), text, err)
+		}
+	}
+	if n := kept.Open(); n != max || openFiles(t) != before+max {
+		t.Errorf("%d kept, %d descriptors, want %d", n, openFiles(t)-before, max)
+	}
+	if f.Opening(filepath.Join(dir, fmt.Sprint(files-1))) == nil {
+		t.Error("the file read last was not kept: none makes room")
+	}
+	if kept.Max() != max || part.Max() != 5 {
+		t.Errorf("bounds %d and %d", kept.Max(), part.Max())
+	}
+	none := newTestFiles(NewKept(0))
+	text, _, err := none.Append(nil, filepath.Join(dir, "1"))
+	wantText(t, "file 1", text, err)
+	if none.kept.Open() != 0 || openFiles(t) != before+max {
+		t.Error("a file was kept although none may be")
+	}
+}
+
+func TestSweepClosesIdleFiles(t *testing.T) {
+	kept := NewKept(10)
+	f, busy, idle := newTestFiles(kept.Part(5)), write(t, []byte("busy")), write(t, []byte("idle"))
+	before := openFiles(t)
+	for _, file := range []string{busy, idle, "/no/such"} {
+		_, _, _ = f.Append(nil, file)
+	}
+	_, number, _ := f.Append(nil, busy)
+	kept.Sweep()
+	if kept.Open() != 3 {
+		t.Errorf("%d left by the first sweep, want 3", kept.Open())
+	}
+	_, _, _ = f.Append(nil, busy)
+	kept.Sweep()
+	if kept.Open() != 1 || openFiles(t) != before+1 || f.Opening(busy) != number || f.Opening(idle) != nil {
+		t.Errorf("%d left, %d descriptors, want the busy one", kept.Open(), openFiles(t)-before)
+	}
+	text, again, err := f.Append(nil, idle)
+	wantText(t, "idle", text, err)
+	if again.Value != 0 {
+		t.Error("the value outlived the opening")
+	}
+	kept.Sweep()
+	kept.Sweep()
+	if kept.Open() != 0 || openFiles(t) != before {
+		t.Errorf("%d left, %d descriptors", kept.Open(), openFiles(t)-before)
+	}
+}
+
+func TestAppendLately(t *testing.T) {
+	f, file := newTestFiles(NewKept(10)), write(t, []byte("old"))
+	lately := func(maxAge time.Duration, beside uint64) string {
+		text, _, err := f.AppendLately([]byte("before "), file, maxAge, beside)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(bytes.TrimPrefix(text, []byte("before ")))
+	}
+	lately(time.Hour, 1)
+	rewrite(t, file, "new")
+	for _, test := range []struct {
+		name   string
+		maxAge time.Duration
+		beside uint64
+		want   string
+	}{
+		{"young enough", time.Hour, 1, "old"},
+		{"no age allowed", 0, 1, "new"},
+		{"no proof", time.Hour, 0, "new"},
+		{"still there for the first", time.Hour, 1, "old"},
+		{"beside another opening", time.Hour, 2, "new"},
+		{"and kept for that", time.Hour, 2, "new"},
+	} {
+		if got := lately(test.maxAge, test.beside); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+	rewrite(t, file, "newest")
+	time.Sleep(time.Millisecond)
+	if got := lately(time.Microsecond, 2); got != "newest" {
+		t.Errorf("too old: got %q", got)
+	}
+}

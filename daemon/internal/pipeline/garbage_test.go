@@ -1,0 +1,61 @@
+package pipeline
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestNoGarbage: a read of any file leaves nothing to collect, once its
+// container is known.
+func TestNoGarbage(t *testing.T) {
+	for _, version := range []string{"v1", "v2"} {
+		r, dir := load(t, testdata+"/"+version+".txtar"), t.TempDir()
+		r.lay(t, dir)
+		p := r.pipeline(t, dir)
+		for _, want := range r.archive.Files {
+			if file, ok := strings.CutPrefix(want.Name, "want"); ok {
+				t.Run(version+file, func(t *testing.T) { wantNoGarbage(t, p, r.tid, file) })
+			}
+		}
+		if got := fallbacks(t, p.Metrics); strings.Join(got, ",") != strings.Join(r.wantFallback, ",") {
+			t.Errorf("%s: fell back: %q", version, got)
+		}
+	}
+}
+
+// TestNoGarbageLive is on this machine's kernel, from its own container.
+func TestNoGarbageLive(t *testing.T) {
+	c := pods(t, 1)[0]
+	p := openMachine(t)
+	for _, file := range benchFiles {
+		t.Run(file, func(t *testing.T) {
+			if _, err := p.hostFile(nil, file); err != nil {
+				t.Skip(err)
+			}
+			wantNoGarbage(t, p, c.PID, file)
+		})
+	}
+	if got := fallbacks(t, p.Metrics); len(got) > 0 {
+		t.Errorf("fell back: %q", got)
+	}
+}
+
+func wantNoGarbage(t *testing.T, p *Pipeline, tid int, file string) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
+	var buf []byte
+	read := func() {
+		var err error
+		if buf, err = p.Read(buf[:0], tid, file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 10 { // pools fill
+		read()
+	}
+	if n := testing.AllocsPerRun(200, read); n != 0 {
+		t.Errorf("%v allocations per read", n)
+	}
+}

@@ -1,0 +1,119 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/procfile"
+	"github.com/podview/podview/daemon/internal/view"
+)
+
+const (
+	meminfoPath  = "/proc/meminfo"
+	cpuinfoPath  = "/proc/cpuinfo"
+	slabinfoPath = "/proc/slabinfo"
+	statPath     = "/proc/stat"
+	onlinePath   = "/sys/devices/system/cpu/online"
+)
+
+// cpuinfoMaxAge is how long the host's cpuinfo is kept. All it says that
+// changes while the same CPUs are online is their present clock rate, and the
+// kernel takes longer to print it than for all other files together.
+const cpuinfoMaxAge = time.Second
+
+// onlyMachine: there is but one host, so its texts need no proof of identity.
+const onlyMachine = 1
+
+// template is the host's text of a file; nothing for "".
+func (p *Pipeline) template(r *request, path string) ([]byte, error) {
+	var err error
+	switch path {
+	case "":
+		return nil, nil
+	case meminfoPath:
+		return p.meminfo(r)
+	case cpuinfoPath:
+		r.host, _, err = p.host.AppendLately(r.host[:0], path, min(cpuinfoMaxAge, 100*p.MaxAge), r.onlineSum)
+	case statPath, slabinfoPath: // of slabinfo the first lines will do
+		r.host, _, err = p.host.Append(r.host[:0], path)
+	default:
+		r.host, _, err = p.host.AppendAll(r.host[:0], path)
+	}
+	return r.host, err
+}
+
+// meminfo is read once for a request, however many parts of it need it.
+func (p *Pipeline) meminfo(r *request) ([]byte, error) {
+	if len(r.meminfo) > 0 {
+		return r.meminfo, nil
+	}
+	var err error
+	r.meminfo, _, err = p.host.AppendLately(r.meminfo, meminfoPath, p.MaxAge, onlyMachine)
+	return r.meminfo, err
+}
+
+func (p *Pipeline) hostMemory(r *request) (view.HostMemory, error) {
+	text, err := p.meminfo(r)
+	if err != nil {
+		return view.HostMemory{}, err
+	}
+	h, err := procfile.ParseHostMemory(text)
+	if err != nil {
+		return view.HostMemory{}, fmt.Errorf("%s: %w", p.Root.Path(meminfoPath), err)
+	}
+	return h, nil
+}
+
+// onlineCPUs fills r.online and r.onlineSum.
+func (p *Pipeline) onlineCPUs(r *request) (err error) {
+	if r.host, _, err = p.host.Append(r.host[:0], onlinePath); err != nil {
+		return err
+	}
+	if r.online, err = cgroup.ParseCPUList(r.host, r.online); err != nil {
+		return fmt.Errorf("%s: %w", p.Root.Path(onlinePath), err)
+	}
+	r.onlineSum = uint64(crc32.ChecksumIEEE(r.host)) + 1
+	return nil
+}
+
+// PossibleCPUs is the most CPUs that this host can ever have.
+func (p *Pipeline) PossibleCPUs() (int, error) {
+	const path = "/sys/devices/system/cpu/possible"
+	text, _, err := p.host.AppendAll(nil, path)
+	if err != nil {
+		return 0, err
+	}
+	possible, err := cgroup.ParseCPUList(text, nil)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", p.Root.Path(path), err)
+	}
+	if len(possible) == 0 {
+		return 0, errors.New(path + " is empty")
+	}
+	return possible[len(possible)-1] + 1, nil
+}
+
+// hostFile appends the host's bytes as they are now.
+func (p *Pipeline) hostFile(dst []byte, path string) ([]byte, error) {
+	text, _, err := p.host.AppendAll(dst, path)
+	if err != nil {
+		return dst, err
+	}
+	return text, nil
+}
+
+// fallbackFile is the host's file; of one that is private to the host (what
+// its kernel allocates, for root's eyes), only what an empty container has.
+func (p *Pipeline) fallbackFile(r *request, dst []byte) ([]byte, error) {
+	if !r.file.private {
+		return p.hostFile(dst, r.path)
+	}
+	template, err := p.hostFile(nil, r.path)
+	if err != nil {
+		return nil, err
+	}
+	return r.file.proc.Append(dst, template, &view.Container{})
+}

@@ -1,0 +1,134 @@
+package pipeline
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/podview/podview/daemon/internal/caller"
+	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/host"
+	"github.com/podview/podview/daemon/internal/sample"
+)
+
+func (p *Pipeline) seeLoad(r *request) error {
+	key, pl, err := p.key(r.who)
+	if err != nil {
+		return err
+	}
+	now := p.NowNsec()
+	load, ok := p.loads.Read(key, now)
+	if !ok {
+		c := &counter{p: p, place: pl}
+		first, err := c.count()
+		if err != nil {
+			return err
+		}
+		if err := p.seeUptime(r); err != nil {
+			return err
+		}
+		load = p.loads.Watch(key, now, r.c.UptimeNsec, first, c.count)
+	}
+	r.c.Load = load
+	// The newest process the caller can know of is itself. The kernel keeps
+	// the true figure in the pid namespace's idr, out of reach.
+	r.c.Load.LastPID, err = p.callers.PIDInside(r.who)
+	return err
+}
+
+// counter counts the threads of one container by state. A thread that ends
+// meanwhile does not count.
+//
+// A thread's state only changes when it runs, and threads come and go when one
+// runs. So while the container has used no CPU time, the last count still
+// holds. What that misses are threads that were woken but got no CPU yet, and
+// processes that others moved in or out without their running; the next count
+// in full, within a minute, has them.
+type counter struct {
+	p     *Pipeline
+	place cgroup.Place
+
+	holds    int // how often threads may stand for another count
+	threads  sample.Threads
+	usedNsec uint64 // when the count began
+	tids     []int  // memory for the next list
+}
+
+// maxHolds is a minute's.
+const maxHolds = int(60 * 1e9 / sample.LoadPeriodNsec)
+
+func (c *counter) count() (sample.Threads, error) {
+	source := c.p.Hierarchies.CPUAcct.Source
+	usedNsec, usedErr := source.CPUUsedNsec(c.place)
+	if c.holds > 0 && usedErr == nil && usedNsec == c.usedNsec {
+		c.holds--
+		return c.threads, nil
+	}
+	var err error
+	c.tids, err = source.Threads(c.place, c.tids[:0])
+	if errors.Is(err, fs.ErrNotExist) {
+		return c.countByProcess()
+	}
+	if err != nil {
+		return sample.Threads{}, err
+	}
+	c.threads = sample.Threads{}
+	for _, tid := range c.tids {
+		if state, err := c.p.threads.State(tid); err == nil {
+			add(&c.threads, state)
+		}
+	}
+	c.usedNsec, c.holds = usedNsec, 0
+	if usedErr == nil {
+		c.holds = maxHolds
+	}
+	return c.threads, nil
+}
+
+func add(threads *sample.Threads, state byte) {
+	threads.Total++
+	switch state {
+	case 'R':
+		threads.Running++
+	case 'D':
+		threads.Blocked++
+	}
+}
+
+// countByProcess is for cgroup2 before Linux 4.14, which lists no threads.
+func (c *counter) countByProcess() (threads sample.Threads, err error) {
+	pids, err := c.p.Hierarchies.CPUAcct.Source.Processes(c.place, nil)
+	if err != nil {
+		return threads, err
+	}
+	for _, pid := range pids {
+		tasks := filepath.Join(c.p.Root.Proc, strconv.Itoa(pid), "task")
+		tids, err := os.ReadDir(tasks)
+		if err != nil {
+			continue
+		}
+		for _, tid := range tids {
+			if stat, err := caller.ReadStatFile(filepath.Join(tasks, tid.Name(), "stat")); err == nil {
+				add(&threads, stat.State)
+			}
+		}
+	}
+	return threads, nil
+}
+
+func (p *Pipeline) countDue() {
+	for key, count := range p.loads.Due(p.NowNsec()) {
+		threads, err := count()
+		if host.IsMissing(err) {
+			p.loads.Forget(key) // its cgroup is gone
+			continue
+		}
+		if err != nil {
+			p.fallBack("/proc/loadavg", "count", err)
+			continue
+		}
+		p.loads.Record(key, p.NowNsec(), threads)
+	}
+}

@@ -1,0 +1,52 @@
+package pipeline
+
+import (
+	"context"
+	"sync"
+
+	"github.com/podview/podview/daemon/internal/caller"
+	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/sysfile"
+	"github.com/podview/podview/daemon/internal/view"
+)
+
+// request is one read, and the memory that it needs: the next read uses it
+// again.
+type request struct {
+	ctx  context.Context
+	tid  int
+	path string
+	file *file
+
+	who *caller.Caller
+	c   view.Container
+
+	memory         cgroup.Memory
+	limit          cgroup.CPULimit
+	cpuset, online []int
+	onlineSum      uint64 // changes with the host's list of CPUs
+	used           cgroup.CPUTime
+	io             []cgroup.DeviceIO
+	machine        sysfile.Machine
+	meminfo, host  []byte // the host's texts
+}
+
+type requests struct{ pool sync.Pool }
+
+func (rs *requests) get(ctx context.Context, tid int, path string, f *file) *request {
+	r, _ := rs.pool.Get().(*request)
+	if r == nil {
+		r = &request{}
+	}
+	r.ctx, r.tid, r.path, r.file = ctx, tid, path, f
+	r.c = view.Container{Times: r.c.Times[:0], Raw: r.c.Raw[:0]}
+	r.onlineSum = 0
+	r.meminfo = r.meminfo[:0]
+	return r
+}
+
+// put must come after the last use of what the request lent out.
+func (rs *requests) put(r *request) {
+	r.ctx, r.who, r.file, r.path = nil, nil, nil, ""
+	rs.pool.Put(r)
+}
