@@ -16,8 +16,9 @@ import (
 // once is safe.
 //
 // A descriptor stays with what it was opened for. A read of a removed
-// cgroup's file fails with ENODEV, of an ended process's with ESRCH; then the
-// name is opened once more, for its new owner if there is one.
+// cgroup's file fails with ENODEV, of an ended process's with ESRCH; then, and
+// after any other error, the name is opened once more, for its new owner if
+// there is one.
 //
 // V is what a user remembers about one opening of a file; it is dropped when
 // the file is closed, and so never outlives the process or cgroup it is about.
@@ -78,7 +79,7 @@ func (f *Files[K, V]) each(key K, read func(*file[V]) ([]byte, error)) ([]byte, 
 			return nil, nil, err
 		}
 		text, err := read(open)
-		if err != nil && !isNew && isGone(err) {
+		if err != nil && !isNew {
 			f.evict(key, open)
 			open.release()
 			continue
@@ -90,8 +91,6 @@ func (f *Files[K, V]) each(key K, read func(*file[V]) ([]byte, error)) ([]byte, 
 		return text, &open.opening, err
 	}
 }
-
-func isGone(err error) bool { return err == unix.ENODEV || err == unix.ESRCH || err == unix.ENOENT }
 
 // Opening returns a file's present opening, nil when it is not kept. It reads
 // nothing.
