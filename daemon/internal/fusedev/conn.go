@@ -30,9 +30,15 @@ type Conn struct {
 	Missed   func()
 
 	fd     int
-	server *fuse.ProtocolServer
-	late   *fuse.ProtocolServer
+	server *server
+	late   *server
 	slots  [][]byte
+}
+
+// server answers from one file system.
+type server struct {
+	*fuse.ProtocolServer
+	direct Direct // nil for a file system that is not one
 }
 
 // maxWriteBytes is the least the kernel takes; nobody can write here. It
@@ -65,8 +71,10 @@ func NewConn(fd int, fs fuse.RawFileSystem, slots [][]byte) *Conn {
 	return &Conn{fd: fd, slots: slots, Readers: len(slots), server: newServer(fs)}
 }
 
-func newServer(fs fuse.RawFileSystem) *fuse.ProtocolServer {
-	return fuse.NewProtocolServer(fs, &fuse.MountOptions{
+func newServer(fs fuse.RawFileSystem) *server {
+	s := &server{}
+	s.direct, _ = fs.(Direct)
+	s.ProtocolServer = fuse.NewProtocolServer(fs, &fuse.MountOptions{
 		MaxWrite:           maxWriteBytes,
 		DisableReadDirPlus: true,
 		// MAX_PAGES would shrink reads to MaxWrite; without it they may be
@@ -78,6 +86,7 @@ func newServer(fs fuse.RawFileSystem) *fuse.ProtocolServer {
 			return fuse.EIO
 		},
 	})
+	return s
 }
 
 // quietLogger drops go-fuse's complaints: unknown opcodes are answered with
@@ -105,7 +114,7 @@ func (c *Conn) Handshake() ([]byte, error) {
 // Adopt makes c the successor of whoever answered init: the same request gets
 // the same answer, which the kernel has already.
 func (c *Conn) Adopt(init []byte) error {
-	servers := []*fuse.ProtocolServer{c.server}
+	servers := []*server{c.server}
 	if c.Late != nil {
 		c.late = newServer(c.Late)
 		servers = append(servers, c.late)
@@ -157,24 +166,35 @@ func stopped(fd, stop int) bool {
 }
 
 // answer replies to the request in slot, and empties the slot.
-func (c *Conn) answer(server *fuse.ProtocolServer, slot, reply []byte) {
+func (c *Conn) answer(server *server, slot, reply []byte) {
 	c.reply(server, slot, reply)
 	binary.NativeEndian.PutUint32(slot, 0)
 }
 
+// handle writes the reply to a request, and returns its length: 0 for none.
+func (s *server) handle(request, reply []byte) int {
+	if s.direct != nil {
+		if n, ok := direct(s.direct, request, reply); ok {
+			return n
+		}
+	}
+	n, status := s.HandleRequest([][]byte{request}, [][]byte{reply})
+	if !status.Ok() {
+		klog.ErrorS(fmt.Errorf("%v", status), "Could not parse a FUSE request", "bytes", len(request))
+		n = failure(request, reply, unix.EIO)
+	}
+	return n
+}
+
 // reply answers a request; buffer is for the reply.
-func (c *Conn) reply(server *fuse.ProtocolServer, slot, buffer []byte) {
+func (c *Conn) reply(server *server, slot, buffer []byte) {
 	request := slot[:pending(slot)]
 	if isPollHack(request) {
 		n := failure(request, buffer, unix.ENOENT)
 		_, _ = unix.Write(c.fd, buffer[:n])
 		return
 	}
-	n, status := server.HandleRequest([][]byte{request}, [][]byte{buffer})
-	if !status.Ok() {
-		klog.ErrorS(fmt.Errorf("%v", status), "Could not parse a FUSE request", "bytes", len(request))
-		n = failure(request, buffer, unix.EIO)
-	}
+	n := server.handle(request, buffer)
 	if n == 0 { // FORGET and the like have no reply
 		return
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,7 +14,7 @@ import (
 // system calls, no poller.
 type reader struct {
 	conn   *Conn
-	server *fuse.ProtocolServer
+	server *server
 	slot   []byte
 	reply  []byte
 

@@ -9,7 +9,6 @@ import (
 // isPollHack tells a LOOKUP of a file that go-fuse has in every root, for a
 // problem of Go's poller that plain system calls don't have.
 func isPollHack(request []byte) bool {
-	const opLookup = 1
 	return len(request) > requestHeaderBytes && binary.NativeEndian.Uint32(request[4:]) == opLookup &&
 		string(request[requestHeaderBytes:]) == ".go-fuse-epoll-hack\x00"
 }

@@ -113,13 +113,19 @@ func (f *FS) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.St
 	return fuse.OK
 }
 
-// Read renders afresh at offset 0, as seq_file does: top and free -s keep one
+// Read is ReadAt for go-fuse.
+func (f *FS) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+	n, status := f.ReadAt(in, buf)
+	return fuse.ReadResultData(buf[:n]), status
+}
+
+// ReadAt renders afresh at offset 0, as seq_file does: top and free -s keep one
 // descriptor and seek back. Other offsets continue the text of the last such
 // read.
-func (f *FS) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+func (f *FS) ReadAt(in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
 	n, ok := f.node(in.NodeId)
 	if !ok {
-		return nil, fuse.ENOENT
+		return 0, fuse.ENOENT
 	}
 	if f.late {
 		f.handles.abandon(in.Fh)
@@ -128,12 +134,12 @@ func (f *FS) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if in.Offset > 0 && s.length > 0 && in.Offset >= uint64(s.length) {
-		return fuse.ReadResultData(nil), fuse.OK
+		return 0, fuse.OK
 	}
 	before := cap(s.text)
 	if in.Offset == 0 || s.text == nil {
 		if err := f.fill(s, n.path, in); err != nil {
-			return nil, status(err)
+			return 0, status(err)
 		}
 	}
 	f.handles.resized(s, cap(s.text)-before)
@@ -143,7 +149,7 @@ func (f *FS) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResu
 		read = copy(buf, s.text[in.Offset:end])
 	}
 	f.handles.trim(s, end == uint64(len(s.text)))
-	return fuse.ReadResultData(buf[:read]), fuse.OK
+	return read, fuse.OK
 }
 
 // trim lets go of a text when there are too many.
