@@ -1,24 +1,30 @@
 package pipeline
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
 // TestNoGarbage: a read of any file leaves nothing to collect, once its
-// container is known.
+// container is known; on hosts that lack some files too. A fallback may, for
+// its error.
 func TestNoGarbage(t *testing.T) {
-	for _, version := range []string{"v1", "v2"} {
-		r, dir := load(t, testdata+"/"+version+".txtar"), t.TempDir()
+	cases, err := filepath.Glob(testdata + "/*.txtar")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, name := range cases {
+		r, dir := load(t, name), t.TempDir()
+		if len(r.wantFallback) > 0 {
+			continue
+		}
 		r.lay(t, dir)
 		p := r.pipeline(t, dir)
 		for _, want := range r.archive.Files {
 			if file, ok := strings.CutPrefix(want.Name, "want"); ok {
-				t.Run(version+file, func(t *testing.T) { wantNoGarbage(t, p, r.tid, file) })
+				t.Run(filepath.Base(name)+file, func(t *testing.T) { wantNoGarbage(t, p, r.tid, file) })
 			}
-		}
-		if got := fallbacks(t, p.Metrics); strings.Join(got, ",") != strings.Join(r.wantFallback, ",") {
-			t.Errorf("%s: fell back: %q", version, got)
 		}
 	}
 }

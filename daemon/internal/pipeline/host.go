@@ -111,9 +111,10 @@ func (p *Pipeline) fallbackFile(r *request, dst []byte) ([]byte, error) {
 	if !r.file.private {
 		return p.hostFile(dst, r.path)
 	}
-	template, err := p.hostFile(nil, r.path)
+	template, err := p.template(r, r.path)
 	if err != nil {
 		return nil, err
 	}
-	return r.file.proc.Append(dst, template, &view.Container{})
+	r.forget()
+	return r.file.proc.Append(dst, template, &r.c)
 }

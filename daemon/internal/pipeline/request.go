@@ -39,10 +39,15 @@ func (rs *requests) get(ctx context.Context, tid int, path string, f *file) *req
 		r = &request{}
 	}
 	r.ctx, r.tid, r.path, r.file = ctx, tid, path, f
-	r.c = view.Container{Times: r.c.Times[:0], Raw: r.c.Raw[:0]}
 	r.onlineSum = 0
 	r.meminfo = r.meminfo[:0]
+	r.forget()
 	return r
+}
+
+// forget leaves an empty container, with memory for the next.
+func (r *request) forget() {
+	r.c = view.Container{Times: r.c.Times[:0], Raw: r.c.Raw[:0]}
 }
 
 // put must come after the last use of what the request lent out.

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Container is a real one, on this machine's kernel: a cgroup in each
@@ -40,6 +42,11 @@ func Start(t testing.TB, path, script string) *Container {
 	}
 	if len(hierarchies()) == 0 {
 		t.Skip("no cgroup v2, and not all of cgroup v1's controllers, at " + mount)
+	}
+	for _, h := range hierarchies() {
+		if err := unix.Access(dir(h, "/"), unix.W_OK); err != nil {
+			t.Skipf("no cgroups can be made in %s: %v", dir(h, "/"), err)
+		}
 	}
 	c := &Container{t: t, Path: path}
 	t.Cleanup(c.Stop)
