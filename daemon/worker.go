@@ -40,6 +40,7 @@ func worker(args []string) int {
 // that takes time comes before the gate; what depends on how the worker
 // before this one ended comes after it.
 func work(c *serveConfig) error {
+	fusedev.Tune(c.readers)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
 	shared, err := ledger.Open(os.NewFile(holder.LedgerFD, "ledger"))

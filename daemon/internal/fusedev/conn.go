@@ -172,7 +172,13 @@ func (c *Conn) answer(server *server, slot, reply []byte) {
 }
 
 // handle writes the reply to a request, and returns its length: 0 for none.
-func (s *server) handle(request, reply []byte) int {
+func (s *server) handle(request, reply []byte) (n int) {
+	defer func() {
+		if r := recover(); r != nil {
+			klog.ErrorS(fmt.Errorf("%v", r), "Request handler panicked")
+			n = failure(request, reply, unix.EIO)
+		}
+	}()
 	if s.direct != nil {
 		if n, ok := direct(s.direct, request, reply); ok {
 			return n

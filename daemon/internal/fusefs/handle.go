@@ -1,103 +1,10 @@
 package fusefs
 
 import (
-	"sync"
-	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
-
-// handleTable keeps, per open file, the text that its last read from the
-// start was answered with, so that a file read in parts is of one piece.
-// A handle without an entry (another process opened it, or there are too
-// many) works too: its text is rendered for each read.
-type handleTable struct {
-	mu   sync.Mutex
-	open map[uint64]*snapshot
-	next atomic.Uint64
-	size atomic.Int64 // bytes kept in all snapshots
-}
-
-type snapshot struct {
-	kept bool // accounted for in the table's size
-	// abandoned: a read that was too slow has it; nobody will hear of that.
-	abandoned atomic.Bool
-	mu        sync.Mutex
-	text      []byte
-	// length is the text's, and outlives it: what is beyond is the end.
-	length int
-}
-
-// A container can keep as many files open as its limits allow; that must not
-// fill our memory, nor take the snapshots of those who are reading. So beyond
-// maxSnapshotBytes a text goes when it was read to its end, and only far
-// beyond that in the middle.
-const (
-	maxSnapshots     = 1 << 16
-	maxSnapshotBytes = 32 << 20
-	hardLimitBytes   = 4 * maxSnapshotBytes
-)
-
-// newHandleTable makes ids that no earlier daemon on the same mount gave out:
-// by nanoseconds since the epoch, of which more pass than files are opened.
-func newHandleTable(now time.Time) *handleTable {
-	t := &handleTable{open: map[uint64]*snapshot{}}
-	t.next.Store(uint64(now.UnixNano()))
-	return t
-}
-
-// get returns the handle's snapshot, or one for this read only.
-func (t *handleTable) get(fh uint64) *snapshot {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s := t.open[fh]
-	if s == nil {
-		s = &snapshot{kept: len(t.open) < maxSnapshots}
-		if s.kept {
-			t.open[fh] = s
-		}
-	}
-	return s
-}
-
-// resized accounts for the memory of a kept snapshot.
-func (t *handleTable) resized(s *snapshot, by int) {
-	if s.kept {
-		t.size.Add(int64(by))
-	}
-}
-
-// abandon leaves a handle's snapshot to the read that is at it. The handle
-// gets another.
-func (t *handleTable) abandon(fh uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if s := t.open[fh]; s != nil {
-		s.abandoned.Store(true)
-		delete(t.open, fh)
-		go t.drop(s) // when the read ends
-	}
-}
-
-func (t *handleTable) release(fh uint64) {
-	t.mu.Lock()
-	s := t.open[fh]
-	delete(t.open, fh)
-	t.mu.Unlock()
-	if s != nil {
-		t.drop(s)
-	}
-}
-
-// drop frees the text of a snapshot that is not in the table any more.
-func (t *handleTable) drop(s *snapshot) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t.resized(s, -cap(s.text))
-	s.kept, s.text = false, nil
-}
 
 // Open refuses to write. The kernel need not tell us of close(2) (NOFLUSH)
 // and must not keep pages: they would show one container's text to another.
@@ -131,13 +38,12 @@ func (f *FS) ReadAt(in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
 		f.handles.abandon(in.Fh)
 	}
 	s := f.handles.get(in.Fh)
-	s.mu.Lock()
 	defer s.mu.Unlock()
 	if in.Offset > 0 && s.length > 0 && in.Offset >= uint64(s.length) {
 		return 0, fuse.OK
 	}
 	before := cap(s.text)
-	if in.Offset == 0 || s.text == nil {
+	if in.Offset == 0 || !s.has {
 		if err := f.fill(s, n.path, in); err != nil {
 			return 0, status(err)
 		}
@@ -152,19 +58,12 @@ func (f *FS) ReadAt(in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
 	return read, fuse.OK
 }
 
-// trim lets go of a text when there are too many.
-func (t *handleTable) trim(s *snapshot, ended bool) {
-	if size := t.size.Load(); size > hardLimitBytes || size > maxSnapshotBytes && ended {
-		t.resized(s, -cap(s.text))
-		s.text = nil
-	}
-}
-
 // fill gives s the text that a read is answered from: a new one at offset 0;
 // else the one that the handle's last read was answered from, by an earlier
 // process perhaps, or a new one cut to its length where only that is known.
 func (f *FS) fill(s *snapshot, path string, in *fuse.ReadIn) (err error) {
 	length, known := s.length, s.length > 0
+	s.has = false
 	switch {
 	case in.Offset == 0:
 		// A request that comes twice, because its worker died, may have been
@@ -174,7 +73,7 @@ func (f *FS) fill(s *snapshot, path string, in *fuse.ReadIn) (err error) {
 		s.text, length, known = f.Kept.load(in.Fh, anyRequest, s.text[:0])
 	}
 	if known && len(s.text) == length {
-		s.length = length
+		s.length, s.has = length, true
 		return nil
 	}
 	if s.text, err = f.tree.Read(s.text[:0], int(in.Pid), path); err != nil {
@@ -186,7 +85,7 @@ func (f *FS) fill(s *snapshot, path string, in *fuse.ReadIn) (err error) {
 	if !s.abandoned.Load() {
 		s.text = f.Kept.save(in.Fh, in.Unique, s.text)
 	}
-	s.length = len(s.text)
+	s.length, s.has = len(s.text), true
 	return nil
 }
 

@@ -35,6 +35,7 @@ func run() error {
 		flag.Usage()
 		return errors.New("nothing to serve")
 	}
+	fusedev.Tune(*readers)
 	tree, err := newTree(flag.Args())
 	if err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/podview/podview/daemon/internal/fusedev"
 )
 
 // tree is the files and the directories above them. A node's id is its place
@@ -107,14 +109,21 @@ func (t *tree) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.
 }
 
 func (t *tree) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+	n, status := t.ReadAt(in, buf)
+	return fuse.ReadResultData(buf[:n]), status
+}
+
+// ReadAt is Read past go-fuse, as podview's is.
+func (t *tree) ReadAt(in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
 	n, ok := t.find(in.NodeId)
 	if !ok {
-		return nil, fuse.ENOENT
+		return 0, fuse.ENOENT
 	}
 	start := min(in.Offset, uint64(len(n.text)))
-	read := copy(buf, n.text[start:])
-	return fuse.ReadResultData(buf[:read]), fuse.OK
+	return copy(buf, n.text[start:]), fuse.OK
 }
+
+var _ fusedev.Direct = (*tree)(nil)
 
 // Release has nothing to forget.
 func (t *tree) Release(<-chan struct{}, *fuse.ReleaseIn) {}
