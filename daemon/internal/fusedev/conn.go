@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"sync/atomic"
 	"time"
 
@@ -33,12 +31,6 @@ type Conn struct {
 	server *server
 	late   *server
 	slots  [][]byte
-}
-
-// server answers from one file system.
-type server struct {
-	*fuse.ProtocolServer
-	direct Direct // nil for a file system that is not one
 }
 
 // maxWriteBytes is the least the kernel takes; nobody can write here. It
@@ -70,28 +62,6 @@ func NewSlots(readers int) [][]byte {
 func NewConn(fd int, fs fuse.RawFileSystem, slots [][]byte) *Conn {
 	return &Conn{fd: fd, slots: slots, Readers: len(slots), server: newServer(fs)}
 }
-
-func newServer(fs fuse.RawFileSystem) *server {
-	s := &server{}
-	s.direct, _ = fs.(Direct)
-	s.ProtocolServer = fuse.NewProtocolServer(fs, &fuse.MountOptions{
-		MaxWrite:           maxWriteBytes,
-		DisableReadDirPlus: true,
-		// MAX_PAGES would shrink reads to MaxWrite; without it they may be
-		// 32 pages (FUSE_DEFAULT_MAX_PAGES_PER_REQ).
-		DisabledCapabilities: fuse.CAP_MAX_PAGES,
-		Logger:               quietLogger(),
-		PanicHandler: func(r any) fuse.Status {
-			klog.ErrorS(fmt.Errorf("%v", r), "Request handler panicked")
-			return fuse.EIO
-		},
-	})
-	return s
-}
-
-// quietLogger drops go-fuse's complaints: unknown opcodes are answered with
-// ENOSYS, which is all there is to say.
-func quietLogger() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // Handshake takes the kernel's first request, INIT, and answers it. The
 // kernel sends it once and holds everything else back until then. It returns
@@ -169,27 +139,6 @@ func stopped(fd, stop int) bool {
 func (c *Conn) answer(server *server, slot, reply []byte) {
 	c.reply(server, slot, reply)
 	binary.NativeEndian.PutUint32(slot, 0)
-}
-
-// handle writes the reply to a request, and returns its length: 0 for none.
-func (s *server) handle(request, reply []byte) (n int) {
-	defer func() {
-		if r := recover(); r != nil {
-			klog.ErrorS(fmt.Errorf("%v", r), "Request handler panicked")
-			n = failure(request, reply, unix.EIO)
-		}
-	}()
-	if s.direct != nil {
-		if n, ok := direct(s.direct, request, reply); ok {
-			return n
-		}
-	}
-	n, status := s.HandleRequest([][]byte{request}, [][]byte{reply})
-	if !status.Ok() {
-		klog.ErrorS(fmt.Errorf("%v", status), "Could not parse a FUSE request", "bytes", len(request))
-		n = failure(request, reply, unix.EIO)
-	}
-	return n
 }
 
 // reply answers a request; buffer is for the reply.

@@ -85,46 +85,6 @@ func abortIfFailed(t *testing.T, dir string) {
 	}
 }
 
-// readRaw reads a file to its end, past Go's poller, in small parts.
-func readRaw(t *testing.T, file string) string {
-	t.Helper()
-	fd, err := unix.Open(file, unix.O_RDONLY, 0)
-	if err != nil {
-		t.Error(err)
-		return ""
-	}
-	defer unix.Close(fd)
-	var text []byte
-	for buf := make([]byte, 4000); ; {
-		n, err := unix.Read(fd, buf)
-		if err != nil {
-			t.Error(err)
-		}
-		if n <= 0 {
-			return string(text)
-		}
-		text = append(text, buf[:n]...)
-	}
-}
-
-// inBackground reads a file, and waits until n reads are stuck.
-func inBackground(t *testing.T, tree *slowTree, file string, n int64) chan string {
-	t.Helper()
-	text := make(chan string, 1)
-	go func() { text <- readRaw(t, file) }()
-	waitFor(t, func() bool { return tree.stuck.Load() >= n })
-	return text
-}
-
-func waitFor(t *testing.T, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("waited 30 s")
-		}
-	}
-}
-
 // Others get their answers while all readers are stuck in slow files.
 func TestStuckReaderIsReplaced(t *testing.T) {
 	dir, tree, _, missed := slowMount(t, 2, 8, time.Hour)
@@ -206,58 +166,4 @@ func TestAllReadersAreStuck(t *testing.T) {
 		return inRow == 20
 	})
 	close(tree.may)
-}
-
-// What a dead process had taken from the kernel is in its slots; the next one
-// answers it.
-func TestSlotsAreAJournal(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("mounting needs root")
-	}
-	dir, slots := t.TempDir(), fusedev.NewSlots(3)
-	fd, err := fusedev.Mount(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { abortIfFailed(t, dir) })
-	f := New(newFakeTree(), paths.All)
-	first := fusedev.NewConn(fd, f, slots)
-	init, err := first.Handshake()
-	if err != nil {
-		t.Fatal(err)
-	}
-	answers := make(chan error, 3)
-	for _, slot := range slots {
-		go func() {
-			var st unix.Statfs_t
-			answers <- unix.Statfs(dir, &st)
-		}()
-		if _, err := unix.Read(fd, slot); err != nil { // taken, and not answered
-			t.Fatal(err)
-		}
-	}
-	next := fusedev.NewConn(fd, f, slots)
-	next.Readers = 1
-	if err := next.Adopt(init); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- next.Serve(-1) }()
-	for range slots {
-		select {
-		case err := <-answers:
-			if err != nil {
-				t.Error(err)
-			}
-		case <-time.After(30 * time.Second):
-			t.Fatal("a request that was taken by another is not answered")
-		}
-	}
-	if err := fusedev.Unmount(dir); err != nil {
-		t.Error(err)
-	}
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-	unix.Close(fd)
 }

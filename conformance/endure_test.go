@@ -1,0 +1,80 @@
+package conformance
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// endure starts reading all files in a container; the function it returns
+// ends that, and says what was read.
+func (c *container) endure(want map[string]string) (end func(t testing.TB) Endured) {
+	var out Endured
+	call := c.conn.Go("Agent.Endure", Endure{want}, &out, nil)
+	return func(t testing.TB) Endured {
+		t.Helper()
+		c.call(t, "Rest", struct{}{}, &struct{}{})
+		if done := <-call.Done; done.Error != nil {
+			t.Error(done.Error)
+		}
+		return out
+	}
+}
+
+// everyFile is what a container of that size must find at the beginning of
+// its files.
+func everyFile(mib, cpus int) map[string]string {
+	online := "0\n"
+	if cpus > 1 {
+		online = fmt.Sprintf("0-%d\n", cpus-1)
+	}
+	return map[string]string{
+		"/proc/meminfo": fmt.Sprintf("MemTotal:       %8d kB\n", mib<<10), "/proc/cpuinfo": "processor", "/proc/stat": "cpu ",
+		"/proc/uptime": "", "/proc/loadavg": "", "/proc/diskstats": "", "/proc/swaps": "Filename",
+		"/sys/devices/system/cpu/online": online, "/sys/devices/system/node/node0/cpulist": online,
+	}
+}
+
+// endurers are containers of two sizes in which every file is read on and on.
+type endurers struct {
+	small, large *container
+	cpus         int
+	ends         map[string]func(testing.TB) Endured
+}
+
+func newEndurers(t *testing.T, view string) *endurers {
+	t.Helper()
+	return &endurers{
+		cpus:  min(2, len(kernel().cpuinfo(t))),
+		small: startIn(t, newGroup(t, podPath()+"/"+ctrName("b"), limits{memoryMiB: 100, cpuMilli: 1000}), view),
+		large: startIn(t, newGroup(t, podPath()+"/"+ctrName("d"), limits{memoryMiB: 300, cpuMilli: 2000}), view),
+	}
+}
+
+// start begins to read; finish ends that and checks what was read.
+func (e *endurers) start() {
+	e.ends = map[string]func(testing.TB) Endured{
+		"small": e.small.endure(everyFile(100, 1)), "large": e.large.endure(everyFile(300, e.cpus)),
+	}
+}
+
+func (e *endurers) finish(t *testing.T, what string, atLeast int) {
+	t.Helper()
+	for name, end := range e.ends {
+		got := end(t)
+		t.Logf("%s, %s: %d reads: p50 %v, p99 %v, worst %v; %d problems", what, name, got.Reads,
+			got.P50.Round(time.Microsecond), got.P99.Round(time.Microsecond), got.Worst.Round(time.Microsecond), len(got.Problems))
+		if len(got.Problems) > 0 || got.Reads < atLeast {
+			t.Errorf("%s, %s: %d reads, problems:\n%s", what, name, got.Reads, strings.Join(got.Problems, "\n"))
+		}
+	}
+}
+
+// control reads without any fault, to compare with.
+func (e *endurers) control(t *testing.T) {
+	t.Helper()
+	e.start()
+	time.Sleep(time.Duration(times(2, 20)) * time.Second)
+	e.finish(t, "control", 1)
+}
