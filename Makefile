@@ -110,9 +110,9 @@ conformance-vm: build bin/podview.earlier bin/conformance.test ## run the suite 
 soak: build bin/conformance.test ## the fault tests: 1000 kills of the worker, 200 hand-overs
 	SOAK=1 PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 60m -test.run 'TestWorkerIsKilled|TestHandOver'
 
-compare-faults: bin/conformance.test ## the same readers on lxcfs, which is killed and started again
+compare-faults: ## the same readers on lxcfs, which is killed and started again
 	@command -v lxcfs >/dev/null || apt-get -qq install --no-install-recommends lxcfs </dev/null >/dev/null
-	LXCFS=1 bin/conformance.test -test.v -test.run TestLxcfsIsKilled
+	cd conformance && go test -v -count=1 -tags lxcfs -run TestLxcfsIsKilled .
 
 bench-programs: build
 	CGO_ENABLED=0 go build -trimpath -o bin/nullserver ./daemon/internal/nullserver

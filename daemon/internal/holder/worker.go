@@ -63,6 +63,7 @@ func (h *Holder) start() (*worker, error) {
 	}
 	defer read.Close()
 	cmd := exec.Command("/proc/self/exe", h.Arguments...)
+	cmd.Args[0] = os.Args[0] // for ps
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{DeviceFD - 3: h.Device, LedgerFD - 3: h.Ledger.File(), GateFD - 3: read}
 	// A group of its own: Ctrl-C is for the holder to act on.
