@@ -14,6 +14,7 @@ import (
 	"github.com/podview/podview/daemon/internal/failopen"
 	"github.com/podview/podview/daemon/internal/handover"
 	"github.com/podview/podview/daemon/internal/ledger"
+	"github.com/podview/podview/daemon/internal/mountinfo"
 )
 
 // ledgerLayout is what a podview that hands over tells of its ledger.
@@ -111,6 +112,16 @@ func takeOver(c *serveConfig, args []string, p *handover.Predecessor) (*servedMo
 		return nil, err
 	}
 	m.Device, m.predecessor, m.Inherited = p.Mount.Device, p, true
+	// Held open, a mount that is given up would look as if it were served.
+	giveUp := func(err error) (*servedMount, error) {
+		m.Dismiss()
+		p.Close()
+		m.Device.Close()
+		if m.Ledger != nil {
+			_ = m.Ledger.Close()
+		}
+		return nil, err
+	}
 	sameLedger := p.Mount.Layout == ledgerLayout
 	if sameLedger {
 		m.Ledger, err = ledger.Open(p.Mount.Ledger)
@@ -122,6 +133,7 @@ func takeOver(c *serveConfig, args []string, p *handover.Predecessor) (*servedMo
 			m.Ledger, err = ledger.New(cpus)
 		}
 		if err == nil {
+			m.Ledger.Orphans().Store(1) // what it knew of them is lost
 			err = m.Ledger.SetInit(p.Mount.Init)
 		}
 	}
@@ -129,18 +141,24 @@ func takeOver(c *serveConfig, args []string, p *handover.Predecessor) (*servedMo
 		err = m.Prepare()
 	}
 	if err != nil {
-		p.Close()
-		return nil, fmt.Errorf("take over the mount: %w", err)
+		return giveUp(fmt.Errorf("take over the mount: %w", err))
 	}
-	if err := p.Take(sameLedger); err != nil {
-		m.Dismiss()
-		return nil, busyError{err}
+	err = p.Take(sameLedger)
+	if errors.Is(err, handover.ErrGone) && isViewMounted(c.mount) {
+		klog.ErrorS(err, "The podview that offered the mount is gone; going on with what it had given")
+	} else if err != nil {
+		return giveUp(busyError{err})
 	}
 	klog.InfoS("Took over the mount", "mount", c.mount, "from version", p.Mount.Version)
 	if c.failOpen {
 		linkUnder(c)
 	}
 	return m, nil
+}
+
+func isViewMounted(mount string) bool {
+	there, ok, err := mountinfo.On(mount)
+	return ok && err == nil && there.FSType == mountinfo.ViewType
 }
 
 // linkUnder makes the links under a mount that is in use: an earlier podview

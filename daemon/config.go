@@ -65,6 +65,17 @@ func (c *config) pipeline(m *metrics.Metrics) (p *pipeline.Pipeline, mode string
 	return p, mode, err
 }
 
+// hostOnly makes a reader of the host's own files, for when the containers'
+// can't be had. It is rarely used, and keeps none open.
+func (c *config) hostOnly(m *metrics.Metrics) (p *pipeline.Pipeline, mode string, err error) {
+	rarely := *c
+	rarely.keptFiles = 0
+	if p, mode, err = rarely.pipeline(m); err == nil {
+		p.HostOnly = true
+	}
+	return p, mode, err
+}
+
 func boottime() uint64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {

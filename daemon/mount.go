@@ -31,15 +31,14 @@ type servedMount struct {
 
 // newServedMount prepares what is the same whoever mounted.
 func newServedMount(c *serveConfig, args []string) (*servedMount, *pipeline.Pipeline, error) {
-	hostOnly, mode, err := c.pipeline(metrics.New())
+	hostOnly, mode, err := c.hostOnly(metrics.New())
 	if err != nil {
 		return nil, nil, err
 	}
-	hostOnly.HostOnly = true
 	m := &servedMount{config: c, cgroup: mode, Holder: &holder.Holder{Arguments: append([]string{workerCommand}, args...)}}
 	m.Host = func() fuse.RawFileSystem {
 		files := fusefs.New(hostOnly, present(c.root))
-		files.Kept = m.Ledger.Kept()
+		files.Resume(m.Ledger.Kept(), m.Ledger.Handle())
 		return files
 	}
 	return m, hostOnly, nil
@@ -143,6 +142,10 @@ func (m *servedMount) leave() error {
 		klog.InfoS("Another podview serves the mount", "mount", mount)
 	case m.predecessor != nil && m.predecessor.StandsBy():
 		klog.InfoS("Leaving the mount to the podview that served it before", "mount", mount, "its version", m.predecessor.Mount.Version)
+		if m.predecessor.Mount.Layout != ledgerLayout { // it can't see what our worker has left
+			_, err := m.AnswerPending()
+			return err
+		}
 	case m.config.leave:
 		klog.InfoS("Leaving the mount", "mount", mount)
 	default:

@@ -58,12 +58,13 @@ func (p *probes) ready() error {
 		return errors.New("waiting for the mount")
 	}
 	if !p.reading.CompareAndSwap(false, true) {
-		return errors.New("a read of the view hangs")
+		return errors.New("the read of an earlier probe has no answer yet")
 	}
 	done := make(chan error, 1)
 	go func() {
-		defer p.reading.Store(false)
-		done <- readSome(p.mount + "/proc/uptime")
+		err := readSome(p.mount + "/proc/uptime")
+		p.reading.Store(false)
+		done <- err
 	}()
 	select {
 	case err := <-done:
@@ -82,8 +83,11 @@ func readSome(file string) error {
 	}
 	defer unix.Close(fd)
 	n, err := unix.Read(fd, make([]byte, 4096))
-	if err != nil || n <= 0 {
-		return fmt.Errorf("%s: read %d bytes, %w", file, n, err)
+	if err == nil && n <= 0 {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", file, err)
 	}
 	return nil
 }

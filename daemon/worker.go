@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -40,6 +41,8 @@ func worker(args []string) int {
 // that takes time comes before the gate; what depends on how the worker
 // before this one ended comes after it.
 func work(c *serveConfig) error {
+	// A log that nobody reads any more must not end the worker.
+	signal.Ignore(unix.SIGPIPE)
 	fusedev.Tune(c.readers)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
@@ -52,16 +55,16 @@ func work(c *serveConfig) error {
 	if err != nil {
 		return err
 	}
-	hostOnly, _, err := c.pipeline(counters)
+	hostOnly, _, err := c.hostOnly(counters)
 	if err != nil {
 		return err
 	}
-	hostOnly.HostOnly = true
 	files := fusefs.New(p, present(c.root))
 	conn := fusedev.NewConn(holder.DeviceFD, files, shared.Slots())
 	conn.Readers, conn.Answered, conn.Deadline = c.readers, shared.Answered(), c.readDeadline
 	late := files.Late(hostOnly)
-	conn.Late, conn.Missed = late, missed(counters)
+	host := files.Instead(hostOnly)
+	conn.Late, conn.Host, conn.Missed = late, host, missed(counters)
 	if c.readDeadline == 0 {
 		conn.Deadline = math.MaxInt64
 	}
@@ -75,8 +78,8 @@ func work(c *serveConfig) error {
 		return err
 	}
 	p.Resume(shared.Store())
-	files.Kept = shared.Kept()
-	late.Kept = files.Kept
+	files.Resume(shared.Kept(), shared.Handle())
+	late.Kept, host.Kept = files.Kept, files.Kept
 	counters.Workers(shared.Workers().Load)
 	if err := serveMetrics(c.metricsAddress, counters); err != nil {
 		klog.ErrorS(err, "No metrics") // not worth a worker's life
@@ -97,7 +100,8 @@ func work(c *serveConfig) error {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
-		return nil
+		// An error, because nil is for a connection that has ended.
+		return errors.New("told to end")
 	}
 }
 

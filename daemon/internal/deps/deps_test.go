@@ -35,7 +35,7 @@ var onlyIn = map[string][]string{
 	module + "internal/reattach":      {""},
 	module + "internal/handover":      {""},
 	module + "internal/failopen":      {""},
-	module + "internal/mountinfo":     {"internal/fusedev", "internal/reattach"},
+	module + "internal/mountinfo":     {"", "internal/fusedev", "internal/reattach"},
 	"github.com/prometheus":           {"", "internal/metrics", "internal/pipeline"},
 }
 

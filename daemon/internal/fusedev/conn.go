@@ -21,16 +21,17 @@ type Conn struct {
 	// Answered, if not nil, is raised with each reply. It may be in memory
 	// shared with the holder.
 	Answered *atomic.Uint64
-	// Deadline, if not 0, is when a request that is not answered yet is
-	// answered by Late instead. Missed, if not nil, is called for each.
-	Deadline time.Duration
-	Late     fuse.RawFileSystem
-	Missed   func()
+	// Late, if not nil, answers a request that has no answer after Deadline;
+	// Missed is called for each. Host is what the reader of the last slot
+	// answers from, when all others are stuck.
+	Deadline   time.Duration
+	Late, Host fuse.RawFileSystem
+	Missed     func()
 
-	fd     int
-	server *server
-	late   *server
-	slots  [][]byte
+	fd          int
+	server      *server
+	late, spare *server
+	slots       [][]byte
 }
 
 // maxWriteBytes is the least the kernel takes; nobody can write here. It
@@ -86,8 +87,8 @@ func (c *Conn) Handshake() ([]byte, error) {
 func (c *Conn) Adopt(init []byte) error {
 	servers := []*server{c.server}
 	if c.Late != nil {
-		c.late = newServer(c.Late)
-		servers = append(servers, c.late)
+		c.late, c.spare = newServer(c.Late), newServer(c.Host)
+		servers = append(servers, c.late, c.spare)
 	}
 	for _, server := range servers {
 		if _, status := server.HandleRequest([][]byte{init}, [][]byte{make([]byte, replyBufferBytes)}); !status.Ok() {
@@ -136,26 +137,19 @@ func stopped(fd, stop int) bool {
 }
 
 // answer replies to the request in slot, and empties the slot.
-func (c *Conn) answer(server *server, slot, reply []byte) {
-	c.reply(server, slot, reply)
+func (c *Conn) answer(server *server, slot, buffer []byte) {
+	c.write(buffer[:server.handle(slot[:pending(slot)], buffer)])
 	binary.NativeEndian.PutUint32(slot, 0)
 }
 
-// reply answers a request; buffer is for the reply.
-func (c *Conn) reply(server *server, slot, buffer []byte) {
-	request := slot[:pending(slot)]
-	if isPollHack(request) {
-		n := failure(request, buffer, unix.ENOENT)
-		_, _ = unix.Write(c.fd, buffer[:n])
+// write sends a reply to the kernel; FORGET and the like have none.
+func (c *Conn) write(reply []byte) {
+	if len(reply) == 0 {
 		return
 	}
-	n := server.handle(request, buffer)
-	if n == 0 { // FORGET and the like have no reply
-		return
-	}
-	if _, err := unix.Write(c.fd, buffer[:n]); err != nil && !errors.Is(err, unix.ENOENT) {
-		// ENOENT: the caller was interrupted and no longer waits, or somebody
-		// else has answered it (crew.look, a worker before this one).
+	if _, err := unix.Write(c.fd, reply); err != nil && !errors.Is(err, unix.ENOENT) {
+		// ENOENT: the caller was interrupted and no longer waits, or a worker
+		// before this one has answered it.
 		klog.ErrorS(err, "Could not answer a FUSE request")
 	}
 	if c.Answered != nil {

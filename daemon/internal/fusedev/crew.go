@@ -54,7 +54,7 @@ func (w *crew) start() {
 func (w *crew) add(slot int) *reader {
 	r := &reader{conn: w.conn, server: w.conn.server, slot: w.conn.slots[slot]}
 	if w.isLast(slot) {
-		r.server = w.conn.late
+		r.server = w.conn.spare
 	}
 	w.members[slot] = r
 	return r
@@ -94,7 +94,7 @@ func (w *crew) look() {
 		case looks == 0:
 			going++
 		case looks == max(tooLong, 1):
-			if request := r.stuckOn(); request != nil {
+			if request := r.take(); request != nil {
 				go w.conn.answerLate(request)
 			}
 		}
@@ -134,11 +134,11 @@ func (w *crew) isLast(slot int) bool {
 	return w.conn.late != nil && slot == len(w.members)-1 && slot >= w.conn.Readers
 }
 
-// answerLate answers a request that another reader is still at. That one's
-// answer comes too late then, and the kernel refuses it.
+// answerLate answers a request that was taken from a reader.
 func (c *Conn) answerLate(request []byte) {
-	if c.Missed != nil {
+	buffer := make([]byte, replyBufferBytes)
+	c.write(buffer[:c.late.handle(request, buffer)])
+	if c.Missed != nil { // it may log, which must not keep the reader waiting
 		c.Missed()
 	}
-	c.reply(c.late, request, make([]byte, replyBufferBytes))
 }

@@ -22,6 +22,8 @@ type reader struct {
 	// request is the number of the one being answered, 0 for none. While it
 	// is not 0 the slot does not change.
 	request uint64
+	// taken: somebody else answers the request.
+	taken bool
 	// leave makes the reader end as soon as it has answered.
 	leave bool
 	// seen and looks are the watch's: the request that it found at its last
@@ -65,15 +67,16 @@ func (r *reader) answer() (leave bool) {
 	r.mu.Lock()
 	r.request = uniqueOf(r.slot)
 	r.mu.Unlock()
-	defer func() {
-		r.mu.Lock()
-		r.request = 0
-		leave = r.leave
-		r.mu.Unlock()
-		binary.NativeEndian.PutUint32(r.slot, 0)
-	}()
-	r.conn.reply(r.server, r.slot, r.reply)
-	return
+	n := r.server.handle(r.slot[:pending(r.slot)], r.reply)
+	r.mu.Lock()
+	if r.taken {
+		n = 0
+	}
+	r.request, r.taken, leave = 0, false, r.leave
+	r.mu.Unlock()
+	r.conn.write(r.reply[:n])
+	binary.NativeEndian.PutUint32(r.slot, 0)
+	return leave
 }
 
 // look counts how often in a row the watch has found the reader at the same
@@ -90,14 +93,15 @@ func (r *reader) look() (looks int) {
 	return r.looks
 }
 
-// stuckOn returns a copy of the request that look has counted, nil if that
-// has been answered.
-func (r *reader) stuckOn() []byte {
+// take takes the request that look has counted from the reader, who then will
+// not answer it; nil if he has.
+func (r *reader) take() []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.request == 0 || r.request != r.seen {
 		return nil
 	}
+	r.taken = true
 	return bytes.Clone(r.slot[:pending(r.slot)])
 }
 

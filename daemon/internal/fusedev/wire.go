@@ -39,6 +39,16 @@ func pending(slot []byte) int {
 // uniqueOf is the number of the request in a slot, never 0.
 func uniqueOf(slot []byte) uint64 { return binary.NativeEndian.Uint64(slot[8:]) }
 
+// RequestIn is the number of the request that is in a slot and has no answer,
+// as it was when it was first sent; 0 for none.
+func RequestIn(slot []byte) uint64 {
+	if pending(slot) < requestHeaderBytes {
+		return 0
+	}
+	const resent = 1 << 63 // FUSE_UNIQUE_RESEND
+	return uniqueOf(slot) &^ resent
+}
+
 // Forget drops the requests in the slots, when the kernel will send them again.
 func Forget(slots [][]byte) {
 	for _, slot := range slots {

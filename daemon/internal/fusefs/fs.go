@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -49,17 +50,31 @@ type FS struct {
 func New(tree Tree, emulated []paths.Path) *FS {
 	f := &FS{RawFileSystem: fuse.NewDefaultRawFileSystem(), tree: tree, started: time.Now()}
 	f.nodes = newNodeTable(emulated)
-	f.handles = newHandleTable(f.started)
+	f.handles = newHandleTable()
+	f.handles.begin(f.handles.next, f.started)
 	return f
 }
 
-// Late makes a FS that answers in f's stead a request that f is still at, from
-// another tree: f's own answer will not be heard. What it reads is what the
-// handle goes on with.
+// Resume goes on with the open files of an earlier process on the same mount:
+// their texts, and the last number that one was given.
+func (f *FS) Resume(kept *Kept, last *atomic.Uint64) {
+	f.Kept = kept
+	f.handles.begin(last, time.Now())
+}
+
+// Instead makes a FS that answers from another tree, for the same open files.
+func (f *FS) Instead(tree Tree) *FS {
+	other := *f
+	other.tree = tree
+	return &other
+}
+
+// Late is Instead, for a request that f is still at and whose answer will not
+// be heard. What it reads is what the open file goes on with.
 func (f *FS) Late(tree Tree) *FS {
-	late := *f
-	late.tree, late.late = tree, true
-	return &late
+	late := f.Instead(tree)
+	late.late = true
+	return late
 }
 
 func (f *FS) String() string { return "podview" }

@@ -44,11 +44,12 @@ func (f *FS) ReadAt(in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
 	}
 	before := cap(s.text)
 	if in.Offset == 0 || !s.has {
-		if err := f.fill(s, n.path, in); err != nil {
+		err := f.fill(s, n.path, in)
+		f.handles.resized(s, cap(s.text)-before)
+		if err != nil {
 			return 0, status(err)
 		}
 	}
-	f.handles.resized(s, cap(s.text)-before)
 	end := min(in.Offset+uint64(len(buf)), uint64(len(s.text)))
 	read := 0
 	if in.Offset < end {

@@ -14,7 +14,7 @@ type handleTable struct {
 	mu   sync.Mutex
 	open map[uint64]*snapshot
 	free []*snapshot // of closed files, for the next ones: no garbage
-	next atomic.Uint64
+	next *atomic.Uint64
 	size atomic.Int64 // bytes kept in all snapshots
 }
 
@@ -46,12 +46,21 @@ const (
 	maxFreeBytes = 16 << 10
 )
 
-// newHandleTable makes ids that no earlier daemon on the same mount gave out:
-// by nanoseconds since the epoch, of which more pass than files are opened.
-func newHandleTable(now time.Time) *handleTable {
-	t := &handleTable{open: map[uint64]*snapshot{}}
-	t.next.Store(uint64(now.UnixNano()))
-	return t
+func newHandleTable() *handleTable {
+	return &handleTable{open: map[uint64]*snapshot{}, next: new(atomic.Uint64)}
+}
+
+// begin makes ids that nobody on the same mount has given out: by last, the
+// number that is shared with them, and where that was lost by nanoseconds
+// since the epoch, of which more pass than files are opened.
+func (t *handleTable) begin(last *atomic.Uint64, now time.Time) {
+	t.next = last
+	for {
+		n := last.Load()
+		if last.CompareAndSwap(n, max(n, uint64(now.UnixNano()))) {
+			return
+		}
+	}
 }
 
 // get returns the handle's snapshot, locked, or one for this read only.

@@ -21,8 +21,9 @@ type Kept struct {
 const (
 	keptSlots = 256
 	// keptSlotBytes is a slot's header (handle, request, length, checksum) and
-	// text. Of a longer text only the length is kept.
-	keptSlotBytes   = 16 << 10
+	// text: cpuinfo of some 90 CPUs. Of a longer text only the length is kept.
+	// Memory that no text has reached costs nothing.
+	keptSlotBytes   = 128 << 10
 	keptHeaderBytes = 8 + 8 + 4 + 4
 	// KeptBytes is the memory that NewKept needs.
 	KeptBytes = keptSlots * keptSlotBytes

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/podview/podview/daemon/internal/fusedev"
 	"github.com/podview/podview/daemon/paths"
 )
@@ -53,7 +54,7 @@ func slowMount(t *testing.T, readers, slots int, deadline time.Duration) (dir st
 	}
 	conn := fusedev.NewConn(fd, f, fusedev.NewSlots(slots))
 	missed = new(atomic.Int64)
-	conn.Readers, conn.Deadline, conn.Late = readers, deadline, f.Late(hostTree{tree.fakeTree})
+	conn.Readers, conn.Deadline, conn.Late, conn.Host = readers, deadline, f.Late(hostTree{tree.fakeTree}), f.Instead(hostTree{tree.fakeTree})
 	conn.Missed = func() { missed.Add(1) }
 	init, err := conn.Handshake()
 	if err != nil {
@@ -166,4 +167,16 @@ func TestAllReadersAreStuck(t *testing.T) {
 		return inRow == 20
 	})
 	close(tree.may)
+}
+
+// Handles go on where the process before has stopped, whatever the clock says.
+func TestHandlesGoOn(t *testing.T) {
+	var last atomic.Uint64
+	last.Store(1 << 62)
+	f := New(newFakeTree(), paths.All)
+	f.Resume(nil, &last)
+	out := &fuse.OpenOut{}
+	if s := f.Open(nil, &fuse.OpenIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}}, out); !s.Ok() || out.Fh != 1<<62+1 || last.Load() != out.Fh {
+		t.Errorf("handle %d after %d, then %d is the last (%v)", out.Fh, uint64(1<<62), last.Load(), s)
+	}
 }

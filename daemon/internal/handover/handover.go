@@ -34,6 +34,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -133,7 +134,7 @@ func (p peer) receive(timeout time.Duration) (m message, files []*os.File, err e
 	files = filesIn(rights[:rightsBytes])
 	switch {
 	case n == 0:
-		err = errors.New("the connection has ended")
+		err = io.EOF
 	case flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0:
 		err = errors.New("a message is too long")
 	default:

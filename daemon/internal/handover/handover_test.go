@@ -152,7 +152,7 @@ func TestPredecessorEnds(t *testing.T) {
 	s := <-l.Taken()
 	l.Close()
 	s.Close() // without a word
-	if err := <-took; err == nil || !strings.Contains(err.Error(), "old") {
+	if err := <-took; !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "old") {
 		t.Errorf("%v; want an error that names the version", err)
 	}
 	if p.StandsBy() {

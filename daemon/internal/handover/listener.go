@@ -74,8 +74,16 @@ func Remove(path string) { _ = os.Remove(filepath.Clean(path)) }
 func (l *Listener) accept() {
 	for {
 		conn, err := l.socket.AcceptUnix()
-		if err != nil {
-			return // closed
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // no descriptor is free, perhaps
+			klog.ErrorS(err, "Can't hear a podview that asks for the mount")
+			select {
+			case <-l.closed:
+			case <-time.After(time.Second):
+			}
+			continue
 		}
 		s, err := l.offer(peer{conn})
 		if err == nil {

@@ -3,6 +3,7 @@ package handover
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -12,6 +13,9 @@ import (
 
 // ErrNobody: no podview offers a mount at the socket.
 var ErrNobody = errors.New("nobody listens")
+
+// ErrGone: the predecessor has ended, after it had offered its mount.
+var ErrGone = errors.New("it is gone")
 
 // Predecessor is a podview that offers its mount.
 type Predecessor struct {
@@ -70,8 +74,8 @@ func (p *Predecessor) ask(version string, layout uint64) error {
 }
 
 // Take takes the mount, and returns when the predecessor's worker has ended.
-// ledger tells whether its ledger is used on. On an error the predecessor is
-// gone, or it serves on; the connection is closed then.
+// ledger tells whether its ledger is used on. On an error the connection is
+// closed; the predecessor is gone if it is ErrGone, and else serves on.
 func (p *Predecessor) Take(ledger bool) error {
 	err := p.send(message{Take: true, Ledger: ledger})
 	if err == nil {
@@ -83,11 +87,14 @@ func (p *Predecessor) Take(ledger bool) error {
 			err = errors.New("it does not let go of the mount")
 		}
 	}
-	if err != nil {
-		p.Close()
-		return fmt.Errorf("podview %s, which serves the mount: %w", p.Mount.Version, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	p.Close()
+	if errors.Is(err, io.EOF) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
+		err = errors.Join(ErrGone, err)
+	}
+	return fmt.Errorf("podview %s, which served the mount: %w", p.Mount.Version, err)
 }
 
 // Release tells it that it need not stand by for us any more.

@@ -25,6 +25,7 @@ type Holder struct {
 	// Arguments start this program as a worker.
 	Arguments []string
 	standby   *worker // started, and waiting to be let in
+	deaths    map[uint64]int
 	// Host makes what answers while no worker stays alive: from the host's own
 	// files, because a reader that waits is worse off.
 	Host func() fuse.RawFileSystem
@@ -53,7 +54,11 @@ func (h *Holder) Run(ctx context.Context) error {
 	defer runtime.UnlockOSThread()
 	defer h.Dismiss()
 	if h.Inherited {
-		h.requeue()
+		// Whoever served last may still be ending. If that takes long, the
+		// next worker finds what he leaves.
+		if err := h.Ledger.Unserved(time.Second, h.requeue); err != nil {
+			klog.ErrorS(err, "Requests are not sent again")
+		}
 	}
 	h.Inherited = true
 	var pause time.Duration
@@ -64,6 +69,7 @@ func (h *Holder) Run(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
+		h.answerPoison()
 		h.requeue()
 		if h.Ledger.Answered().Load() != answered || time.Since(started) > healthy {
 			pause, died = 0, 0
@@ -109,12 +115,36 @@ func (h *Holder) requeue() {
 	}
 }
 
+// answerPoison answers, from the host, a request that was being answered each
+// time when the last workers died: it may be what kills them.
+func (h *Holder) answerPoison() {
+	deaths := map[uint64]int{}
+	for _, slot := range h.Ledger.Slots() {
+		request := fusedev.RequestIn(slot)
+		if request == 0 {
+			continue
+		}
+		if deaths[request] = h.deaths[request] + 1; deaths[request] < loop {
+			continue
+		}
+		conn, err := h.fromHost([][]byte{slot})
+		if err != nil {
+			klog.ErrorS(err, "Can't answer from the host")
+			continue
+		}
+		klog.ErrorS(nil, "Workers have died of a request, or beside it; it is answered from the host", "workers", loop)
+		conn.AnswerPending()
+	}
+	h.deaths = deaths
+}
+
 // answerFromHost serves for a while. It has one reader: with more, one could
 // be left waiting in read(2) when another took the request that woke both.
 func (h *Holder) answerFromHost(ctx context.Context, pause time.Duration) {
 	stop := make([]int, 2)
 	if err := unix.Pipe2(stop, unix.O_CLOEXEC); err != nil {
 		klog.ErrorS(err, "Can't answer from the host")
+		time.Sleep(pause)
 		return
 	}
 	defer unix.Close(stop[0])
@@ -128,17 +158,22 @@ func (h *Holder) answerFromHost(ctx context.Context, pause time.Duration) {
 	}
 	if err != nil {
 		klog.ErrorS(err, "Answering from the host")
+		<-ctx.Done()
 	}
 }
 
 // AnswerPending answers, from the host, what a worker that is gone had taken.
 func (h *Holder) AnswerPending() (*fusedev.Conn, error) {
-	conn := fusedev.NewConn(int(h.Device.Fd()), h.Host(), h.Ledger.Slots())
-	if err := conn.Adopt(h.Ledger.Init()); err != nil {
-		return nil, err
+	conn, err := h.fromHost(h.Ledger.Slots())
+	if err == nil {
+		conn.AnswerPending()
 	}
-	conn.AnswerPending()
-	return conn, nil
+	return conn, err
+}
+
+func (h *Holder) fromHost(slots [][]byte) (*fusedev.Conn, error) {
+	conn := fusedev.NewConn(int(h.Device.Fd()), h.Host(), slots)
+	return conn, conn.Adopt(h.Ledger.Init())
 }
 
 // Prepare starts the worker that Run will let in, so that Run loses no time.

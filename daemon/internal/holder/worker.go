@@ -36,6 +36,7 @@ func (h *Holder) take() (*worker, error) {
 	if w != nil {
 		select {
 		case <-w.ended:
+			w.gate.Close()
 			w = nil
 		default:
 		}

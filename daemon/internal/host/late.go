@@ -14,17 +14,17 @@ type late struct {
 	valid  bool
 }
 
-// AppendLately is Append, but the text may be up to maxAge old. It is for the
-// few files that cost the kernel more than all others together. Of readers at
-// the same time one reads and the others wait for it.
+// AppendLately is AppendAll, but the text may be up to maxAge old. It is for
+// the few files that cost the kernel more than all others together. Of readers
+// at the same time one reads and the others wait for it.
 //
-// The text may be one of many records. beside is a number that must not have changed since the text was read: the
+// beside is a number that must not have changed since the text was read: the
 // opening of another file of the same cgroup, which was just read afresh. So
 // a cgroup never shows what an earlier one of its name left. With beside 0
 // there is no such proof, and the text is read anew.
 func (f *Files[K, V]) AppendLately(dst []byte, key K, maxAge time.Duration, beside uint64) ([]byte, *Opening[V], error) {
 	if maxAge <= 0 || beside == 0 {
-		return f.Append(dst, key)
+		return f.AppendAll(dst, key)
 	}
 	return f.each(key, func(open *file[V]) ([]byte, error) {
 		l := &open.late

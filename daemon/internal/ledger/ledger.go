@@ -7,9 +7,11 @@ package ledger
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -37,19 +39,21 @@ const (
 	// written down nowhere.
 	slotBytes = fusedev.SlotBytes
 	// headerBytes: layout, number of CPUs, INIT's length, the count of
-	// answers, whether there are orphans, the count of workers, then INIT.
+	// answers, whether there are orphans, the count of workers, the last
+	// handle, then INIT.
 	headerBytes = 4096
 	initBytesAt = 16
 	answeredAt  = 24
 	orphansAt   = 32
 	workersAt   = 40
+	handleAt    = 48
 	initAt      = 64
 )
 
 // Layout is "podvie" and the version of what a Ledger looks like; another
 // number means that a podview can't read the other's. It rises when anything
 // here, in fusefs.Kept or in sample.Store moves.
-const Layout uint64 = 0x706f64766965_0002
+const Layout uint64 = 0x706f64766965_0003
 
 // New makes a Ledger for that many CPUs.
 func New(cpus int) (*Ledger, error) {
@@ -95,14 +99,52 @@ func Open(file *os.File) (*Ledger, error) {
 	return l, l.mmap()
 }
 
+// Handle is the last number that an open file was given.
+func (l *Ledger) Handle() *atomic.Uint64 { return l.word(handleAt) }
+
+// Close lets go of a Ledger that will not be used.
+func (l *Ledger) Close() error {
+	return errors.Join(unix.Munmap(l.memory), l.file.Close())
+}
+
+// Unserved calls f while no worker serves, if that comes about within the
+// timeout.
+func (l *Ledger) Unserved(timeout time.Duration, f func()) error {
+	own, err := l.open()
+	if err != nil {
+		return err
+	}
+	defer own.Close()
+	for deadline := time.Now().Add(timeout); ; time.Sleep(5 * time.Millisecond) {
+		switch err := unix.Flock(int(own.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+		case err == nil:
+			f()
+			return nil
+		case err != unix.EWOULDBLOCK && err != unix.EINTR:
+			return err
+		case time.Now().After(deadline):
+			return errors.New("another worker serves")
+		}
+	}
+}
+
+// open opens the Ledger's file anew: flock(2) goes by the open file, and all
+// who share a Ledger have the one that New opened.
+func (l *Ledger) open() (*os.File, error) {
+	own, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", l.file.Fd()), os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	return own, nil
+}
+
 // Lock returns when no other process holds the lock, which ends with the
 // process that has it. Only a worker that has it serves, whatever daemon it
 // belongs to: two would write in the same slots.
 func (l *Ledger) Lock() error {
-	// flock(2) goes by the open file, and all have the one that New opened.
-	own, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", l.file.Fd()), os.O_RDWR, 0)
+	own, err := l.open()
 	if err != nil {
-		return fmt.Errorf("open the ledger: %w", err)
+		return err
 	}
 	for {
 		if err = unix.Flock(int(own.Fd()), unix.LOCK_EX); err != unix.EINTR {

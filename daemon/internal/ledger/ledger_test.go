@@ -105,3 +105,28 @@ func TestOpenRefusesAnotherSize(t *testing.T) {
 		t.Error("a ledger that is too small was mapped")
 	}
 }
+
+func TestUnserved(t *testing.T) {
+	l, err := New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker, err := Open(l.File())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := worker.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	called := 0
+	if err := l.Unserved(20*time.Millisecond, func() { called++ }); err == nil || called != 0 {
+		t.Errorf("called %d times while a worker serves (%v)", called, err)
+	}
+	worker.lock.Close()
+	if err := l.Unserved(10*time.Second, func() { called++ }); err != nil || called != 1 {
+		t.Errorf("called %d times (%v)", called, err)
+	}
+	if err := worker.Lock(); err != nil { // nobody keeps it
+		t.Error(err)
+	}
+}

@@ -12,13 +12,17 @@ import (
 type gate struct {
 	mu sync.Mutex
 	in map[string]int // container → reads under way
+	// hangs: somebody has waited in vain, and no read has ended since.
+	hangs map[string]bool
 }
 
 const (
 	// maxPerContainer is how many reads of one container run at a time.
 	maxPerContainer = 8
 	// gateWait is how long others wait. A read takes some microseconds: who
-	// waits that long waits for a cgroup that hangs.
+	// waits that long waits for a cgroup that hangs. Those who come after him
+	// are refused at once, because they keep a reader from other containers
+	// while they wait.
 	gateWait = 50 * time.Millisecond
 	gatePoll = time.Millisecond
 )
@@ -27,36 +31,46 @@ var errBusy = errors.New("too many reads of this container are stuck")
 
 // enter must be followed by leave, unless it returns an error.
 func (g *gate) enter(ctx context.Context, container string) error {
-	for waited := time.Duration(0); ; waited += gatePoll {
+	var since time.Time
+	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if g.tryEnter(container) {
+		inVain := !since.IsZero() && time.Since(since) >= gateWait
+		if ok, hangs := g.tryEnter(container, inVain); ok {
 			return nil
-		}
-		if waited >= gateWait {
+		} else if hangs {
 			return errBusy
+		}
+		if since.IsZero() {
+			since = time.Now()
 		}
 		time.Sleep(gatePoll)
 	}
 }
 
-func (g *gate) tryEnter(container string) bool {
+func (g *gate) tryEnter(container string, inVain bool) (ok, hangs bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.in == nil {
-		g.in = map[string]int{}
+		g.in, g.hangs = map[string]int{}, map[string]bool{}
 	}
 	if g.in[container] >= maxPerContainer {
-		return false
+		if inVain {
+			g.hangs[container] = true
+		}
+		return false, g.hangs[container]
 	}
 	g.in[container]++
-	return true
+	return true, false
 }
 
 func (g *gate) leave(container string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if len(g.hangs) > 0 {
+		delete(g.hangs, container)
+	}
 	if g.in[container]--; g.in[container] == 0 {
 		delete(g.in, container)
 	}
