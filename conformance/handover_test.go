@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,6 +69,7 @@ func TestHandOver(t *testing.T) {
 		last.says(t, "Handed over the mount; standing by")
 		last.endStandby(t)
 		last = next
+		time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
 	}
 	e.finish(t, fmt.Sprintf("%d hand-overs", handOvers), handOvers)
 	if err := last.stop(); err != nil {
