@@ -43,6 +43,7 @@ lint: ## gofmt, go vet and staticcheck on every module
 unit: ## go test with the race detector
 	@[ -n "$(RACE)" ] || echo "SKIP: race detector: no C compiler"
 	$(if $(RACE),CGO_ENABLED=1 )go test -v -count=1 $(RACE) ./...
+	$(if $(RACE),go test -v -count=1 -run Garbage ./daemon/internal/pipeline)
 
 fuzz: ## each Fuzz function for FUZZTIME=100000x runs, a few seconds
 	@.ci/fuzz $(FUZZTIME)

@@ -129,3 +129,21 @@ func TestWorkerCanNotStay(t *testing.T) {
 		}
 	}
 }
+
+// TestWorkerIsToldToEnd: SIGTERM, which a service manager may send to all of
+// podview's processes, ends the worker and not the mount.
+func TestWorkerIsToldToEnd(t *testing.T) {
+	daemon := privateServe(t)
+	e := newEndurers(t, daemon.dir)
+	e.start()
+	worker, err := atWork(daemon.cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Kill(worker, unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	daemon.says(t, "The worker died; starting another")
+	time.Sleep(time.Second)
+	e.finish(t, "SIGTERM to the worker", 10)
+}
