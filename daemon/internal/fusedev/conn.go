@@ -109,12 +109,7 @@ func (c *Conn) Adopt(init []byte) error {
 func (c *Conn) Serve(stop int) error {
 	crew := newCrew(c, stop)
 	crew.start()
-	if c.late == nil {
-		return crew.wait(nil)
-	}
-	looks := time.NewTicker(lookInterval)
-	defer looks.Stop()
-	return crew.wait(looks.C)
+	return crew.wait()
 }
 
 // AnswerPending answers what a predecessor left in the slots.

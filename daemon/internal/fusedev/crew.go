@@ -2,6 +2,7 @@ package fusedev
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -18,6 +19,7 @@ type crew struct {
 	stop    int
 	members []*reader // by slot, nil where there is none
 	ended   chan end
+	watch   *watch
 }
 
 type end struct {
@@ -30,7 +32,7 @@ type end struct {
 const lookInterval = 250 * time.Millisecond
 
 func newCrew(c *Conn, stop int) *crew {
-	return &crew{conn: c, stop: stop, members: make([]*reader, len(c.slots)), ended: make(chan end, len(c.slots))}
+	return &crew{conn: c, stop: stop, members: make([]*reader, len(c.slots)), ended: make(chan end, len(c.slots)), watch: newWatch(c.late != nil)}
 }
 
 // start begins with the readers that are always there, and one for each
@@ -52,7 +54,7 @@ func (w *crew) start() {
 
 // add makes a reader for a slot; run starts it.
 func (w *crew) add(slot int) *reader {
-	r := &reader{conn: w.conn, server: w.conn.server, slot: w.conn.slots[slot]}
+	r := &reader{conn: w.conn, server: w.conn.server, slot: w.conn.slots[slot], watch: w.watch}
 	if w.isLast(slot) {
 		r.server = w.conn.spare
 	}
@@ -67,7 +69,8 @@ func (w *crew) run(slot int) {
 
 // wait returns when a reader has found the connection ended; others may still
 // be stuck then.
-func (w *crew) wait(looks <-chan time.Time) error {
+func (w *crew) wait() error {
+	defer w.watch.stop()
 	for {
 		select {
 		case e := <-w.ended:
@@ -75,15 +78,24 @@ func (w *crew) wait(looks <-chan time.Time) error {
 				return e.err
 			}
 			w.members[e.slot] = nil
-		case <-looks:
-			w.look()
+		case <-w.watch.wanted:
+			w.watch.start()
+		case <-w.watch.looks():
+			busy := w.look()
+			w.watch.rest(busy, w.isBusy)
 		}
 	}
 }
 
+// isBusy tells whether anybody has a request.
+func (w *crew) isBusy() bool {
+	return slices.ContainsFunc(w.members, func(r *reader) bool { return r != nil && r.isBusy() })
+}
+
 // look counts the readers that are stuck, answers for those that have been
-// too long, and keeps as many going as there should be.
-func (w *crew) look() {
+// too long, and keeps as many going as there should be. busy is whether
+// anybody has a request.
+func (w *crew) look() (busy bool) {
 	going := 0
 	tooLong := int(w.conn.Deadline / lookInterval)
 	for _, r := range w.members {
@@ -100,6 +112,7 @@ func (w *crew) look() {
 		}
 	}
 	w.adjust(going)
+	return w.isBusy()
 }
 
 // adjust brings the number of those that are not stuck to what it should be.

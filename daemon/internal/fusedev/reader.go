@@ -16,6 +16,7 @@ type reader struct {
 	conn   *Conn
 	server *server
 	slot   []byte
+	watch  *watch
 	reply  []byte
 
 	mu sync.Mutex
@@ -67,6 +68,7 @@ func (r *reader) answer() (leave bool) {
 	r.mu.Lock()
 	r.request = uniqueOf(r.slot)
 	r.mu.Unlock()
+	r.watch.want()
 	n := r.server.handle(r.slot[:pending(r.slot)], r.reply)
 	r.mu.Lock()
 	if r.taken {
@@ -91,6 +93,12 @@ func (r *reader) look() (looks int) {
 	}
 	r.looks++
 	return r.looks
+}
+
+func (r *reader) isBusy() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.request != 0
 }
 
 // take takes the request that look has counted from the reader, who then will
