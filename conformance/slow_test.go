@@ -53,7 +53,7 @@ func slowFile(t *testing.T, g *group) (free func()) {
 // TestSlowCgroup: who reads a container whose files are slow gets the host's,
 // and who reads another one does not notice.
 func TestSlowCgroup(t *testing.T) {
-	daemon := privateServe(t, "--read-deadline=1s")
+	daemon := privateServe(t)
 	slowGroup := newGroup(t, podPath()+"/"+ctrName("b"), limits{memoryMiB: 100})
 	free := slowFile(t, slowGroup)
 	slow := startIn(t, slowGroup, daemon.dir)
