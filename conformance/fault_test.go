@@ -54,6 +54,16 @@ func atWork(pid int) (int, error) {
 	return found, nil
 }
 
+// worker is the pid of the one that serves.
+func (s *server) worker(t testing.TB) int {
+	t.Helper()
+	pid, err := atWork(s.cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
 // TestWorkerIsKilled: nobody who reads sees that the worker dies, whatever it
 // was doing.
 func TestWorkerIsKilled(t *testing.T) {
@@ -78,10 +88,7 @@ func TestWorkerIsStopped(t *testing.T) {
 	daemon := privateServe(t)
 	e := newEndurers(t, daemon.dir)
 	e.start()
-	worker, err := atWork(daemon.cmd.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
+	worker := daemon.worker(t)
 	for _, signal := range []unix.Signal{unix.SIGSTOP, unix.SIGCONT} {
 		if err := unix.Kill(worker, signal); err != nil {
 			t.Fatal(err)
@@ -136,10 +143,7 @@ func TestWorkerIsToldToEnd(t *testing.T) {
 	daemon := privateServe(t)
 	e := newEndurers(t, daemon.dir)
 	e.start()
-	worker, err := atWork(daemon.cmd.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
+	worker := daemon.worker(t)
 	if err := unix.Kill(worker, unix.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

@@ -183,11 +183,7 @@ func TestLoadOutlivesTheWorker(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		before = c.loadavg(t).oneMinute
 	}
-	worker, err := atWork(old.cmd.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = unix.Kill(worker, unix.SIGKILL)
+	_ = unix.Kill(old.worker(t), unix.SIGKILL)
 	killed := c.loadavg(t).oneMinute
 	succeed(t, binary, dir)
 	handedOver := c.loadavg(t).oneMinute

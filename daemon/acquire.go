@@ -143,16 +143,16 @@ func takeOver(c *serveConfig, args []string, p *handover.Predecessor) (*servedMo
 	if err != nil {
 		return giveUp(fmt.Errorf("take over the mount: %w", err))
 	}
-	err = p.Take(sameLedger)
+	if c.failOpen {
+		linkUnder(c)
+	}
+	err = p.Take(sameLedger) // from here on readers wait
 	if errors.Is(err, handover.ErrGone) && isViewMounted(c.mount) {
 		klog.ErrorS(err, "The podview that offered the mount is gone; going on with what it had given")
 	} else if err != nil {
 		return giveUp(busyError{err})
 	}
 	klog.InfoS("Took over the mount", "mount", c.mount, "from version", p.Mount.Version)
-	if c.failOpen {
-		linkUnder(c)
-	}
 	return m, nil
 }
 
