@@ -4,6 +4,7 @@ package caller
 import (
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
 	"github.com/podview/podview/daemon/internal/host"
@@ -45,6 +46,7 @@ type Resolver struct {
 	proc      string
 	hostNS    string
 	hostInode uint64
+	maxAge    time.Duration
 	inits     initCache
 	files     *host.Files[int, process]
 	buffers   sync.Pool // of *[]byte
@@ -53,14 +55,15 @@ type Resolver struct {
 // NewResolver takes the pid namespace of the calling process for the host's:
 // podview runs with hostPID, otherwise it could not see its callers at all.
 //
-// It keeps a file of each caller open, within the bound of kept.
-func NewResolver(root host.Root, kept *host.Kept) (*Resolver, error) {
+// It keeps a file of each caller open, within the bound of kept. What is known
+// of a pid namespace's init may be up to maxAge old.
+func NewResolver(root host.Root, kept *host.Kept, maxAge time.Duration) (*Resolver, error) {
 	ns, err := pidNamespace(root.Proc, "self")
 	if err != nil {
 		return nil, err
 	}
 	r := &Resolver{
-		proc: root.Proc, hostNS: ns, inits: initCache{pids: map[string]knownInit{}},
+		proc: root.Proc, hostNS: ns, maxAge: maxAge, inits: initCache{pids: map[string]knownInit{}},
 		files:   host.NewFiles[int, process](kept, cgroupFile(root.Proc)),
 		buffers: sync.Pool{New: func() any { return new([]byte) }},
 	}
@@ -78,8 +81,9 @@ func NewResolver(root host.Root, kept *host.Kept) (*Resolver, error) {
 // caller is in it or below it. With a shared pid namespace init is the pause
 // container in a sibling cgroup; then the path tells. See containerRoot.
 //
-// Both cgroups are read for every request. Only what follows from the texts
-// is remembered.
+// The caller's cgroup is read for every request. Init's, which only tells
+// where the container begins, may be maxAge old; it is the same init while the
+// caller, in its pid namespace, lives. What follows from both is remembered.
 func (r *Resolver) Identify(tid int) (*Caller, error) {
 	buf := r.buffers.Get().(*[]byte)
 	defer r.buffers.Put(buf)
@@ -98,7 +102,7 @@ func (r *Resolver) Identify(tid int) (*Caller, error) {
 	}
 	init, inits := self, own
 	if other := self.namespace.init; !self.namespace.host && other != tid {
-		both, opening, err := r.files.Append(own, other)
+		both, opening, err := r.files.AppendLately(own, other, r.maxAge, self.namespace.inode)
 		if err != nil {
 			return nil, err
 		}

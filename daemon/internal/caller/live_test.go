@@ -24,7 +24,7 @@ func testPath(name string) string { return fmt.Sprintf("/podview-test-%d/%s", os
 
 func resolver(t *testing.T) *caller.Resolver {
 	t.Helper()
-	r, err := caller.NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100))
+	r, err := caller.NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func TestInitOf(t *testing.T) {
 		}
 	}
 
-	r, err := NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100))
+	r, err := NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestInitCacheDropsAReusedPid(t *testing.T) {
 }
 
 func TestIdentifyOfAnEndedThread(t *testing.T) {
-	r, err := NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100))
+	r, err := NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

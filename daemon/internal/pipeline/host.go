@@ -12,11 +12,12 @@ import (
 )
 
 const (
-	meminfoPath  = "/proc/meminfo"
-	cpuinfoPath  = "/proc/cpuinfo"
-	slabinfoPath = "/proc/slabinfo"
-	statPath     = "/proc/stat"
-	onlinePath   = "/sys/devices/system/cpu/online"
+	meminfoPath   = "/proc/meminfo"
+	cpuinfoPath   = "/proc/cpuinfo"
+	slabinfoPath  = "/proc/slabinfo"
+	statPath      = "/proc/stat"
+	diskstatsPath = "/proc/diskstats"
+	onlinePath    = "/sys/devices/system/cpu/online"
 )
 
 // cpuinfoMaxAge is how long the host's cpuinfo is kept. All it says that
@@ -37,7 +38,9 @@ func (p *Pipeline) template(r *request, path string) ([]byte, error) {
 		return p.meminfo(r)
 	case cpuinfoPath:
 		r.host, _, err = p.host.AppendLately(r.host[:0], path, min(cpuinfoMaxAge, 100*p.MaxAge), r.onlineSum)
-	case statPath, slabinfoPath: // of slabinfo the first lines will do
+	case statPath, diskstatsPath: // no figure of theirs that is printed goes down or is a container's
+		r.host, _, err = p.host.AppendLately(r.host[:0], path, p.MaxAge, onlyMachine)
+	case slabinfoPath: // the first lines will do
 		r.host, _, err = p.host.Append(r.host[:0], path)
 	default:
 		r.host, _, err = p.host.AppendAll(r.host[:0], path)

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -63,6 +64,59 @@ func TestLimitsShowAtOnce(t *testing.T) {
 	}
 	if got := fallbacks(t, p.Metrics); len(got) > 0 {
 		t.Errorf("fell back: %q", got)
+	}
+}
+
+// limitAbove limits the memory of a cgroup that many levels above c's.
+func limitAbove(t *testing.T, c *cgrouptest.Container, levels, mib int) {
+	t.Helper()
+	dir := c.Dir("memory")
+	for range levels {
+		dir = filepath.Dir(dir)
+	}
+	limit := map[bool]string{false: "memory.limit_in_bytes", true: "memory.max"}[cgrouptest.IsV2()]
+	if err := os.WriteFile(filepath.Join(dir, limit), []byte(strconv.Itoa(mib<<20)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLimitsAboveShowAtOnce: the kubelet resizes a pod by its cgroup, which is
+// above the containers'.
+func TestLimitsAboveShowAtOnce(t *testing.T) {
+	c := cgrouptest.Start(t, podPath(1), "exec sleep 1000")
+	c.LimitMemory(256 << 20)
+	p := openMachine(t)
+	for _, change := range []struct{ levels, mib, want int }{
+		{1, 64, 64}, {2, 128, 64}, {1, 32, 32}, {1, 300, 128}, {2, 16, 16}, {2, 300, 256},
+	} {
+		limitAbove(t, c, change.levels, change.mib)
+		for range 2 {
+			if got := kB(t, p, c.PID, "MemTotal"); got != change.want<<10 {
+				t.Errorf("MemTotal is %d kB after %+v", got, change)
+			}
+		}
+	}
+	if got := fallbacks(t, p.Metrics); len(got) > 0 {
+		t.Errorf("fell back: %q", got)
+	}
+}
+
+// TestPodOfTheSamePath: a pod that has another's cgroup path has its own limit.
+func TestPodOfTheSamePath(t *testing.T) {
+	c := cgrouptest.Start(t, podPath(2), "exec sleep 1000")
+	p := openMachine(t)
+	limitAbove(t, c, 1, 64)
+	if got := kB(t, p, c.PID, "MemTotal"); got != 64<<10 {
+		t.Errorf("MemTotal is %d kB, want 64 MiB", got)
+	}
+	c.Stop()
+	if _, err := os.Stat(filepath.Dir(c.Dir("memory"))); err == nil {
+		t.Fatal("the pod's cgroup is still there")
+	}
+	c.Restart("exec sleep 1000")
+	limitAbove(t, c, 1, 32)
+	if got := kB(t, p, c.PID, "MemTotal"); got != 32<<10 {
+		t.Errorf("MemTotal is %d kB, want 32 MiB", got)
 	}
 }
 

@@ -20,7 +20,8 @@ type Config struct {
 	Hierarchies cgroup.Hierarchies
 	// Kept bounds the files that stay open.
 	Kept *host.Kept
-	// MaxAge is how old the host's meminfo may be.
+	// MaxAge is how old may be: the host's meminfo, stat and diskstats, and
+	// where a pid namespace's init is.
 	MaxAge time.Duration
 	// ByQuota counts a CPU quota when numbering CPUs; false shows the whole
 	// cpuset (--cpu-view).
@@ -51,7 +52,7 @@ type Pipeline struct {
 // New prepares a Pipeline.
 func New(c Config) (*Pipeline, error) {
 	// Short-lived callers and busy threads must not push out the cgroups.
-	callers, err := caller.NewResolver(c.Root, c.Kept.Part(c.Kept.Max()/8))
+	callers, err := caller.NewResolver(c.Root, c.Kept.Part(c.Kept.Max()/8), c.MaxAge)
 	if err != nil {
 		return nil, fmt.Errorf("own pid namespace: %w", err)
 	}

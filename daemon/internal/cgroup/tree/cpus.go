@@ -12,7 +12,7 @@ import (
 // parent's. The root cgroup has the file too. None has: no CPUs.
 func (t *Tree) CPUs(leaf, file string, cpus []int) ([]int, error) {
 	cpus = cpus[:0]
-	parse := func(_ string, text []byte) (more bool, err error) {
+	parse := func(_ Level, text []byte) (more bool, err error) {
 		cpus, err = cgroup.ParseCPUList(text, cpus)
 		return len(cpus) == 0, err
 	}

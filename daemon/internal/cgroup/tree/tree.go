@@ -3,7 +3,6 @@
 package tree
 
 import (
-	"errors"
 	"io/fs"
 	"strings"
 	"sync"
@@ -82,6 +81,7 @@ func (t *Tree) ReadPieces(path, file string, parse func(text []byte) error) erro
 type manner struct {
 	pieces bool
 	beside string
+	since  uint64 // an opening's number; 0: read it afresh
 }
 
 func (t *Tree) read(path, file string, how manner, parse func(text []byte) error) error {
@@ -102,6 +102,8 @@ func (t *Tree) read(path, file string, how manner, parse func(text []byte) error
 			number = opening.Number
 		}
 		text, _, err = kept.AppendLately((*buf)[:0], key, t.files.maxAge, number)
+	case how.since != 0:
+		text, err = kept.AppendUnchanged((*buf)[:0], key, how.since)
 	default:
 		text, _, err = kept.Append((*buf)[:0], key)
 	}
@@ -117,35 +119,6 @@ func inFile(file name, err error) error {
 		return nil
 	}
 	return cgroup.InFile(file.String(), err)
-}
-
-// Up reads file in path and in each of its ancestors except the root cgroup,
-// which has no limits, until visit returns false. A cgroup without the file
-// is passed over: the controller is not enabled there. Only path itself
-// must exist, else the error is fs.ErrNotExist.
-func (t *Tree) Up(path, file string, visit func(path string, text []byte) (more bool, err error)) error {
-	more := true
-	var visitErr error // of another file perhaps, so that a missing one counts
-	parse := func(text []byte) error {
-		more, visitErr = visit(path, text)
-		return visitErr
-	}
-	if err := t.check(path); err != nil {
-		return err
-	}
-	for leaf := path; more && path != "/"; path = parent(path) {
-		err := t.Read(path, file, parse)
-		if visitErr == nil && errors.Is(err, fs.ErrNotExist) {
-			err = nil
-			if path == leaf {
-				_, _, err = t.stat(leaf)
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // check refuses a path that could lead out of the hierarchy: it comes from

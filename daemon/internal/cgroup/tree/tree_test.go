@@ -23,7 +23,7 @@ func TestPathsThatLeaveTheTree(t *testing.T) {
 		"ID":   func(path string) error { _, err := tr.ID(path, "f"); return err },
 		"Read": func(path string) error { return tr.Read(path, "f", func([]byte) error { return nil }) },
 		"Up": func(path string) error {
-			return tr.Up(path, "f", func(string, []byte) (bool, error) { return true, nil })
+			return tr.Up(path, "f", func(tree.Level, []byte) (bool, error) { return true, nil })
 		},
 		"CPUs": func(path string) error { _, err := tr.CPUs(path, "f", nil); return err },
 		"List": func(path string) error { _, err := tr.List(path, "cgroup.procs", nil); return err },
@@ -76,28 +76,28 @@ func TestUp(t *testing.T) {
 		"doubled and trailing slashes": {path: "/a//b/", want: "/a=1"},
 	} {
 		var got []string
-		err := tr.Up(test.path, "f", func(path string, text []byte) (bool, error) {
-			got = append(got, fmt.Sprintf("%s=%s", strings.TrimRight(path, "/"), text))
-			return path != test.stopAt, nil
+		err := tr.Up(test.path, "f", func(level tree.Level, text []byte) (bool, error) {
+			got = append(got, fmt.Sprintf("%s=%s", strings.TrimRight(level.Path, "/"), text))
+			return level.Path != test.stopAt, nil
 		})
 		if err != nil || strings.Join(slices.Compact(got), " ") != test.want {
 			t.Errorf("%s: got %q, error %v, want %q", name, got, err, test.want)
 		}
 	}
-	none := func(string, []byte) (bool, error) { return true, nil }
+	none := func(tree.Level, []byte) (bool, error) { return true, nil }
 	if err := tr.Up("/a/gone", "f", none); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("removed cgroup: got error %v", err)
 	}
 	if err := tr.Up("/unreadable", "f", none); !errors.Is(err, unix.EISDIR) {
 		t.Errorf("unreadable file: got error %v", err)
 	}
-	err := tr.Up("/a/b/c", "f", func(path string, _ []byte) (bool, error) { return true, cgroup.Malformed([]byte("bad")) })
+	err := tr.Up("/a/b/c", "f", func(tree.Level, []byte) (bool, error) { return true, cgroup.Malformed([]byte("bad")) })
 	if want := dir + `/a/b/c/f: malformed: "bad"`; err == nil || err.Error() != want {
 		t.Errorf("malformed: got error %v, want %s", err, want)
 	}
 	// A second file that visit misses is not the first one missing.
-	err = tr.Up("/a", "f", func(path string, _ []byte) (bool, error) {
-		return true, tr.Read(path, "second", func([]byte) error { return nil })
+	err = tr.Up("/a", "f", func(tree.Level, []byte) (bool, error) {
+		return true, tr.Read("/a", "second", func([]byte) error { return nil })
 	})
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing second file: got error %v", err)

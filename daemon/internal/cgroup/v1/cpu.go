@@ -5,17 +5,18 @@ import (
 	"io/fs"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/cgroup/tree"
 )
 
 // CPULimit takes a Place in cpu.
 func (s *source) CPULimit(p cgroup.Place, l *cgroup.CPULimit) error {
 	*l = cgroup.CPULimit{}
-	return s.cpu.Up(p.Leaf, "cpu.cfs_quota_us", func(path string, text []byte) (bool, error) {
+	return s.cpu.UpLimits(p.Leaf, "cpu.cfs_quota_us", func(level tree.Level, text []byte) (bool, error) {
 		quotaUsec, err := cgroup.ParseQuota(text)
 		if err != nil || quotaUsec == 0 {
 			return true, err
 		}
-		return true, s.cpu.Read(path, "cpu.cfs_period_us", func(text []byte) error {
+		return true, level.Read("cpu.cfs_period_us", func(text []byte) error {
 			periodUsec, err := cgroup.ParsePositive(text)
 			if err == nil {
 				l.Tighten(cgroup.CPULimit{QuotaUsec: quotaUsec, PeriodUsec: periodUsec})

@@ -49,7 +49,7 @@ func (s *source) Memory(p cgroup.Place, noSwap bool, m *cgroup.Memory) error {
 // can be had. Without a memsw limit swap is not limited.
 func (s *source) memoryLimits(leaf string, noSwap bool, m *cgroup.Memory) error {
 	both := uint64(cgroup.Unlimited)
-	err := s.memory.Up(leaf, "memory.limit_in_bytes", func(path string, text []byte) (bool, error) {
+	err := s.memory.UpLimits(leaf, "memory.limit_in_bytes", func(level tree.Level, text []byte) (bool, error) {
 		limit, err := cgroup.ParseLimit(text)
 		if err != nil {
 			return false, err
@@ -58,7 +58,7 @@ func (s *source) memoryLimits(leaf string, noSwap bool, m *cgroup.Memory) error 
 		if noSwap {
 			return true, nil
 		}
-		err = s.memory.Read(path, "memory.memsw.limit_in_bytes", func(text []byte) error {
+		err = level.Read("memory.memsw.limit_in_bytes", func(text []byte) error {
 			limit, err := cgroup.ParseLimit(text)
 			both = min(both, limit)
 			return err

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/cgroup/tree"
 )
 
 func (s *source) Memory(p cgroup.Place, noSwap bool, m *cgroup.Memory) error {
@@ -25,7 +26,7 @@ func (s *source) Memory(p cgroup.Place, noSwap bool, m *cgroup.Memory) error {
 // to every level, and enforces each level's limit.
 func (s *source) tightest(leaf, file string) (uint64, error) {
 	limitBytes := uint64(cgroup.Unlimited)
-	err := s.tree.Up(leaf, file, func(_ string, text []byte) (bool, error) {
+	err := s.tree.UpLimits(leaf, file, func(_ tree.Level, text []byte) (bool, error) {
 		n, err := cgroup.ParseLimit(text)
 		limitBytes = min(limitBytes, n)
 		return true, err
@@ -39,8 +40,8 @@ func (s *source) tightest(leaf, file string) (uint64, error) {
 // and the usage stays 0.
 func (s *source) memoryUsage(root string, noSwap bool, m *cgroup.Memory) error {
 	var charged string
-	err := s.tree.Up(root, "memory.current", func(path string, text []byte) (more bool, err error) {
-		charged = path
+	err := s.tree.Up(root, "memory.current", func(level tree.Level, text []byte) (more bool, err error) {
+		charged = level.Path
 		m.UsageBytes, err = cgroup.ParseUint(text)
 		return false, err
 	})
