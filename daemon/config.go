@@ -30,7 +30,7 @@ func (c *config) register(flags *flag.FlagSet) {
 	flags.StringVar(&c.root.Cgroup, "host-cgroup", "/sys/fs/cgroup", "the host's cgroup file systems")
 	flags.StringVar(&c.cgroup, "cgroup", "auto", "cgroup version: auto, v1 or v2")
 	flags.IntVar(&c.keptFiles, "kept-files", 8192, "most files of /proc and of cgroups that stay open between reads; at most half of the process's limit counts")
-	flags.DurationVar(&c.statCache, "stat-cache", 10*time.Millisecond, "how old the cgroups' memory.stat and the host's meminfo may be; limits and usage are always new; 0 turns it off")
+	flags.DurationVar(&c.statCache, "stat-cache", 10*time.Millisecond, "how old the cgroups' memory.stat and the host's meminfo, stat and diskstats may be; limits and usage are always new; 0 turns it off")
 	flags.StringVar(&c.cpuView, "cpu-view", "quota", "number of CPUs shown: quota (CPU limit, rounded up) or cpuset (every CPU a container may run on)")
 }
 
