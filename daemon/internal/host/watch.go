@@ -29,6 +29,7 @@ type watches struct {
 type watched struct {
 	by      *watches // set once
 	id      int32    // the watch; 0: none
+	again   bool     // it was read before
 	changes uint64   // counts reports
 	valid   bool
 	text    []byte
@@ -114,14 +115,16 @@ func (t *watched) change() {
 
 // begin watches the file behind fd. It must be called before the text is read,
 // which keep then takes together with changes. false means that the file can't
-// be watched.
+// be watched, or need not be, because it is read for the first time: the first
+// read of a container is slow enough.
 func (w *watches) begin(t *watched, fd int) (changes uint64, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.started {
 		w.start()
 	}
-	if w.fd < 0 {
+	if w.fd < 0 || !t.again {
+		t.again = true
 		return 0, false
 	}
 	if t.id == 0 {
