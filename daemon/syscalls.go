@@ -46,11 +46,19 @@ func attachSyscalls(c *serveConfig) *attachedCalls {
 	calls := &attachedCalls{config: c}
 	wanted, _ := syscallview.Parse(c.syscalls.list) // validated
 	config := c.syscallConfig()
-	if len(wanted) > 0 && config.PinDir == "" {
+	if len(wanted) == 0 {
+		return calls
+	}
+	if config.PinDir == "" {
 		klog.InfoS("No BPF file system; --syscalls ends with this process, and an update of podview has a gap", "bpffs", c.syscalls.bpffs)
 	}
+	kernel, err := syscallview.Open()
+	if err != nil {
+		klog.ErrorS(err, "Containers get the host's answers to system calls", "syscalls", c.syscalls.list)
+		return calls
+	}
 	for _, f := range wanted {
-		programs, err := syscallview.Attach(f, config)
+		programs, err := kernel.Attach(f, config)
 		if err != nil {
 			klog.ErrorS(err, "Containers get the host's answers to this system call", "syscalls", f)
 			continue

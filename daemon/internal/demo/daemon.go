@@ -18,7 +18,7 @@ const (
 	startTimeout = 5 * time.Second
 	// loadTimeout is what --syscalls may take on top: the kernel checks the
 	// programs.
-	loadTimeout  = 25 * time.Second
+	loadTimeout  = 55 * time.Second
 	stopTimeout  = 5 * time.Second
 	mountPoll    = 10 * time.Millisecond
 	logTailBytes = 4096

@@ -15,14 +15,27 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// Attach loads the programs of one feature and attaches them. Those that an
-// earlier podview had pinned go on until these are attached, and both give the
-// same answer meanwhile.
-func Attach(f Feature, c Config) (*Attached, error) {
+// Kernel is the running kernel, as the programs need to know it.
+type Kernel struct{ types *btf.Spec }
+
+// Open reads the kernel's types. The error says in one line why no feature can
+// work here.
+func Open() (*Kernel, error) {
 	if err := Fit(); err != nil {
 		return nil, err
 	}
-	spec, err := specOf(f, c)
+	types, err := btf.LoadKernelSpec()
+	if err != nil {
+		return nil, fmt.Errorf("the kernel's types (BTF): %w", err)
+	}
+	return &Kernel{types}, nil
+}
+
+// Attach loads the programs of one feature and attaches them. Those that an
+// earlier podview had pinned go on until these are attached, and both give the
+// same answer meanwhile.
+func (k *Kernel) Attach(f Feature, c Config) (*Attached, error) {
+	spec, err := k.specOf(f, c)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +46,7 @@ func Attach(f Feature, c Config) (*Attached, error) {
 			return nil, err
 		}
 	}
-	programs, err := load(spec, dir)
+	programs, err := k.load(spec, dir)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -70,15 +83,12 @@ func (a *Attached) Close() {
 }
 
 // Load is a rehearsal of Attach: the verifier's word, without any effect.
-func Load(f Feature, c Config) error {
-	if err := Fit(); err != nil {
-		return err
-	}
-	spec, err := specOf(f, c)
+func (k *Kernel) Load(f Feature, c Config) error {
+	spec, err := k.specOf(f, c)
 	if err != nil {
 		return err
 	}
-	programs, err := load(spec, "")
+	programs, err := k.load(spec, "")
 	if err != nil {
 		return explain(err)
 	}
@@ -87,18 +97,14 @@ func Load(f Feature, c Config) error {
 }
 
 // specOf is the feature's part of the object, with its constants.
-func specOf(f Feature, c Config) (*ebpf.CollectionSpec, error) {
+func (k *Kernel) specOf(f Feature, c Config) (*ebpf.CollectionSpec, error) {
 	spec, err := loadKernel()
 	if err != nil {
 		return nil, err
 	}
-	kernel, err := btf.LoadKernelSpec()
-	if err != nil {
-		return nil, fmt.Errorf("the kernel's types (BTF): %w", err)
-	}
 	for name, program := range spec.Programs {
 		var function *btf.Func
-		err := kernel.TypeByName(program.AttachTo, &function)
+		err := k.types.TypeByName(program.AttachTo, &function)
 		// A kernel without 32-bit programs has no calls of theirs.
 		if !slices.Contains(f.programs(), name) || isCompat(name) && errors.Is(err, btf.ErrNotFound) {
 			delete(spec.Programs, name)
@@ -115,8 +121,8 @@ func specOf(f Feature, c Config) (*ebpf.CollectionSpec, error) {
 	return spec, c.set(spec)
 }
 
-func load(spec *ebpf.CollectionSpec, pinDir string) (*ebpf.Collection, error) {
-	var options ebpf.CollectionOptions
+func (k *Kernel) load(spec *ebpf.CollectionSpec, pinDir string) (*ebpf.Collection, error) {
+	options := ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: k.types}}
 	if pinDir != "" {
 		options.Maps.PinPath = pinDir
 		for _, name := range lasting {

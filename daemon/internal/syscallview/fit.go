@@ -26,6 +26,9 @@ func Fit() error {
 	case err != nil:
 		return fmt.Errorf("bpf_probe_write_user: %w", err)
 	}
+	if err := features.HaveProgramHelper(ebpf.Kprobe, asm.FnLoop); err != nil {
+		return fmt.Errorf("the kernel is too old, 5.17 has what is needed (bpf_loop): %w", err)
+	}
 	return nil
 }
 

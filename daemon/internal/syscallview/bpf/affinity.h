@@ -102,6 +102,7 @@ INLINE u32 cpuset_cpus(CSS *c, struct masks *m, u32 bytes)
 		mask = (void *)&array->effective_cpus;
 	else
 		return 0;
+	FORGET(bytes);
 	if (!c || bytes > MAX_BYTES || bpf_probe_read_kernel(m->real, bytes, mask))
 		return 0;
 	return count_cpus(m, (bytes + 7) / 8);
@@ -144,7 +145,8 @@ INLINE void change_affinity(struct task_struct *task, void *user_mask, long ret,
 	m->real[last & (MAX_WORDS - 1)] = 0;
 	u32 allowed = cpuset_cpus(find_place(&w, ENUM(cgroup_subsys_id, cpuset_cgrp_id)).leaf, m, bytes);
 	m->real[last & (MAX_WORDS - 1)] = 0;
-	if (bpf_probe_read_user(m->real, bytes, user_mask))
+	FORGET(bytes);
+	if (bytes > MAX_BYTES || bpf_probe_read_user(m->real, bytes, user_mask))
 		return;
 	u32 count = count_cpus(m, words);
 	/* Narrower than the cpuset: somebody has asked for that. */
@@ -152,7 +154,9 @@ INLINE void change_affinity(struct task_struct *task, void *user_mask, long ret,
 		return;
 	u32 hash = cgroup_id(cpu.root) * 0x9e3779b97f4a7c15 >> 32;
 	keep_cpus(m, words, count, hash % count, n);
-	bpf_probe_write_user(user_mask, m->real, bytes);
+	u32 less_one = bytes - 1; /* the verifier must see that it is not 0 */
+	FORGET(less_one);
+	bpf_probe_write_user(user_mask, m->real, (less_one & MAX_BYTES - 1) + 1);
 }
 
 /* Threads set each other's affinities: the whole process counts. */

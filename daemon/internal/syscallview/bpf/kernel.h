@@ -34,6 +34,10 @@ enum { BPF_F_NO_PREALLOC = 1, BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
 #define NUMBER(name, value) int (*name)[value]
 #define TYPE(name, type) type *name
 
+/* Makes the compiler forget what it knows of a number, so that it keeps the
+ * checks that the verifier wants to see. */
+#define FORGET(number) asm volatile("" : "+r"(number))
+
 /* GET(p, field) is p->field, and 0 where the kernel's memory can't be read. */
 #define GET(p, field)                                                    \
 	({                                                               \
