@@ -90,6 +90,9 @@ func serveUntilSignal(c *serveConfig, args []string) error {
 	if err := fit(c); err != nil {
 		return err
 	}
+	if err := hostCgroupNamespace(c); err != nil {
+		klog.ErrorS(err, "Containers will see the host's figures")
+	}
 	// A log that nobody reads any more must not end the daemon.
 	signal.Ignore(unix.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)

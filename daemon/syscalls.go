@@ -11,6 +11,9 @@ import (
 	"github.com/podview/podview/daemon/internal/syscallview"
 )
 
+// defaultBPFFS is where systemd mounts it.
+const defaultBPFFS = "/sys/fs/bpf"
+
 // syscallFlags are those of package syscallview.
 type syscallFlags struct {
 	list, bpffs string
@@ -20,7 +23,7 @@ type syscallFlags struct {
 
 func (f *syscallFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&f.list, "syscalls", "", "system calls that tell containers with the view their own figures, too: sysinfo, affinity or both, with a comma; where the kernel can't, they are off")
-	flags.StringVar(&f.bpffs, "bpffs", "/sys/fs/bpf", "the BPF file system that keeps --syscalls in effect while podview is replaced; without one mounted there it ends with podview")
+	flags.StringVar(&f.bpffs, "bpffs", defaultBPFFS, "the BPF file system that keeps --syscalls in effect while podview is replaced; without one mounted there it ends with podview")
 	flags.StringVar(&f.on, "syscalls-attached", "", "set by podview serve for its workers")
 }
 
