@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/klog/v2"
@@ -124,5 +125,25 @@ func (f *syscallFlags) report(m *metrics.Metrics) {
 	}
 	for _, call := range on {
 		m.Syscall(string(call), true)
+	}
+}
+
+// loadPublisher is for the load averages that sysinfo tells; nil where it does
+// not.
+func (c *serveConfig) loadPublisher() func(cgroup uint64, averages [3]uint64, nowNsec uint64) {
+	on, _ := syscallview.Parse(c.syscalls.on)
+	dir := c.syscallConfig().PinDir
+	if dir == "" || !slices.Contains(on, syscallview.Sysinfo) {
+		return nil
+	}
+	loads, err := syscallview.OpenLoads(dir)
+	if err != nil {
+		klog.ErrorS(err, "sysinfo tells the host's load averages")
+		return nil
+	}
+	return func(cgroup uint64, averages [3]uint64, nowNsec uint64) {
+		if err := loads.Put(cgroup, averages, nowNsec); err != nil {
+			klog.V(1).InfoS("No load averages for sysinfo", "err", err)
+		}
 	}
 }

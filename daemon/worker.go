@@ -82,6 +82,7 @@ func work(c *serveConfig) error {
 	late.Kept, host.Kept = files.Kept, files.Kept
 	counters.Workers(shared.Workers().Load)
 	c.syscalls.report(counters)
+	p.Published = c.loadPublisher()
 	if err := serveMetrics(c.metricsAddress, counters); err != nil {
 		klog.ErrorS(err, "No metrics") // not worth a worker's life
 	}

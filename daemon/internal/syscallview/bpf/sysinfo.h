@@ -24,8 +24,9 @@ struct compat_sysinfo {
 };
 
 /* Load averages by the container's cgroup (its inode number), in the kernel's
- * fixed point. The daemon keeps them, of containers whose loadavg was read. */
-struct loads { u64 averages[3]; };
+ * fixed point, and when they were worked out (nanoseconds since boot). The
+ * daemon does that every 5 s for containers whose loadavg is read. */
+struct loads { u64 averages[3], at; };
 struct {
 	NUMBER(type, BPF_MAP_TYPE_LRU_HASH);
 	NUMBER(max_entries, 4096);
@@ -34,6 +35,7 @@ struct {
 } loads SEC(".maps");
 
 enum { LOAD_SHIFT = 16 - 11 }; /* from FIXED_1 to SI_LOAD_SHIFT */
+#define MAX_AGE_NSEC (30ULL * NSEC_PER_SEC)
 
 INLINE u64 less(u64 a, u64 b) { return a < b ? 0 : a - b; }
 INLINE u64 least(u64 a, u64 b) { return a < b ? a : b; }
@@ -131,7 +133,7 @@ INLINE void change_sysinfo(struct sysinfo *si, struct who *w)
 	p = find_place(w, ENUM(cgroup_subsys_id, cpu_cgrp_id));
 	u64 id = p.root ? cgroup_id(p.root) : 0;
 	struct loads *known = bpf_map_lookup_elem(&loads, &id);
-	if (known)
+	if (known && bpf_ktime_get_boot_ns() - known->at < MAX_AGE_NSEC)
 		for (int i = 0; i < 3; i++)
 			si->loads[i] = known->averages[i] << LOAD_SHIFT;
 }
