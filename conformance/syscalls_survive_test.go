@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 const bothCalls = "--syscalls=sysinfo,affinity"
@@ -47,7 +45,7 @@ func TestSyscallsSurvive(t *testing.T) {
 			}
 		}
 	}()
-	for range times(3, 30) {
+	for range times(2, 30) {
 		next := succeed(t, binary, dir, bothCalls)
 		last.endStandby(t)
 		crash(t, next)
@@ -97,9 +95,11 @@ func TestSyscallsLeaveMounted(t *testing.T) {
 
 // TestSyscallsUnpinned: without a BPF file system they end with the daemon.
 func TestSyscallsUnpinned(t *testing.T) {
-	s := syscallServe(t, "--bpffs", t.TempDir())
+	needSyscalls(t)
+	dir := filepath.Join(t.TempDir(), "view")
+	s := serveOn(t, dir, bothCalls, "--bpffs", t.TempDir())
 	s.says(t, "No BPF file system")
-	c := startIn(t, newGroup(t, podPath()+"/"+ctrName("c"), limits{memoryMiB: 192}), s.dir)
+	c := startIn(t, newGroup(t, podPath()+"/"+ctrName("c"), limits{memoryMiB: 192}), dir)
 	if a := c.ask(t, "amd64"); a.TotalRAM != 192<<20 {
 		t.Errorf("%+v", a)
 	}
@@ -107,7 +107,6 @@ func TestSyscallsUnpinned(t *testing.T) {
 	if a := c.ask(t, "amd64"); a.TotalRAM == 192<<20 {
 		t.Errorf("after the daemon was killed: %+v", a)
 	}
-	_ = unix.Unmount(s.dir, unix.MNT_DETACH)
 }
 
 // TestSyscallsDemo is what the documentation shows.
