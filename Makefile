@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 .PHONY: build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
 	conformance conformance-host conformance-vm soak compare-faults clean help \
+	conformance-vm-v1 generate-syscalls syscalls-check bin/asker \
 	bench bench-smoke bench-docs bench-programs bin/conformance.test bin/podview.earlier
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -28,7 +29,7 @@ build: ## bin/podview, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview ./daemon
 
 test: ## everything below that checks, then a summary with every skipped test
-	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check policies kyverno image render demo conformance-host bench-smoke conformance-vm
+	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check policies kyverno image render demo syscalls-check conformance-host bench-smoke conformance-vm conformance-vm-v1
 
 deps: ## install what the tests need (root on Debian), or say what is missing
 	@conformance/install.sh
@@ -57,6 +58,21 @@ generate-check: ## fail when a generated file is not what generate writes
 	go run ./daemon/internal/viewdoc -o .cache/generated/view.md
 	diff -u docs/view.md .cache/generated/view.md
 	cd policies && go run ./cmd/generate -check
+
+SYSCALLVIEW := daemon/internal/syscallview
+# What the committed objects were made with; another one makes others.
+CLANG_VERSION := $(shell cat $(SYSCALLVIEW)/bpf/CLANG_VERSION)
+
+generate-syscalls: ## compile the BPF programs anew; needs clang and llvm-strip
+	cd $(SYSCALLVIEW) && go generate .
+	clang -dumpversion >$(SYSCALLVIEW)/bpf/CLANG_VERSION
+
+syscalls-check: ## fail when the BPF objects are not what their source compiles to
+	@[ "$$(clang -dumpversion 2>/dev/null)" = "$(CLANG_VERSION)" ] && command -v llvm-strip >/dev/null || \
+		{ echo "SKIP: the BPF objects were made with clang $(CLANG_VERSION), which is not here"; exit 0; }; \
+	rm -rf .cache/generated/syscallview && mkdir -p .cache/generated && cp -r $(SYSCALLVIEW) .cache/generated/ && \
+	cd .cache/generated/syscallview && GOPACKAGE=syscallview go generate gen.go && \
+	for file in kernel_*; do cmp $$file $(CURDIR)/$(SYSCALLVIEW)/$$file; done
 
 policies: ## the policies' tests: the API server's own plugin admits the fixtures
 	cd policies && go test -v -count=1 ./...
@@ -94,7 +110,11 @@ bin/podview.earlier:
 	cd .cache/earlier && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=earlier" -o ../../bin/podview.earlier ./daemon && \
 	rm -rf ../earlier
 
-bin/conformance.test:
+# It asks by system calls; in 32 bits too, which the same kernel answers.
+bin/asker:
+	@cd conformance && for arch in amd64 386; do CGO_ENABLED=0 GOARCH=$$arch go build -trimpath -ldflags "-s -w" -o ../bin/asker.$$arch ./asker; done
+
+bin/conformance.test: bin/asker
 	@cd conformance && CGO_ENABLED=0 go test -c -o ../$@ .
 
 conformance: bin/conformance.test ## run the suite on a mounted tree: make conformance VIEW=/var/lib/lxcfs
@@ -107,6 +127,13 @@ conformance-host: build bin/podview.earlier bin/conformance.test ## run the suit
 conformance-vm: build bin/podview.earlier bin/conformance.test ## run the suite in a cgroup-v2-only VM
 	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
 	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 960 -- /conformance.test -test.v -test.timeout 15m
+
+# The files of v1 are tested on this machine; the system calls need a kernel
+# that is not locked down.
+conformance-vm-v1: build bin/conformance.test ## the tests of system calls in a cgroup-v1-only VM with 4 CPUs
+	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
+	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --cgroup v1 --cpus 4 --timeout 660 -- \
+		/conformance.test -test.v -test.timeout 10m -test.run TestSyscall
 
 soak: build bin/conformance.test ## the fault tests: 1000 kills of the worker, 200 hand-overs
 	SOAK=1 PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 60m -test.run 'TestWorkerIsKilled|TestHandOver'

@@ -28,10 +28,16 @@ func fit(c *serveConfig) error {
 	if _, err := os.Stat("/dev/fuse"); err != nil {
 		return fmt.Errorf("no FUSE device: %w (load the module fuse, or give the container /dev/fuse)", err)
 	}
+	return nil
+}
+
+// hostCgroupNamespace: in one of its own, the containers' cgroups are all
+// "/../..".
+func hostCgroupNamespace(c *serveConfig) error {
 	own, errOwn := os.Readlink("/proc/self/ns/cgroup")
 	init, errInit := os.Readlink(c.root.Path("/proc/1/ns/cgroup"))
 	if errOwn == nil && errInit == nil && own != init {
-		klog.ErrorS(nil, "In a cgroup namespace of its own podview can't tell the containers' cgroups, and will show the host; run it privileged (Kubernetes) or with the host's cgroup namespace")
+		return errors.New("in a cgroup namespace of its own podview can't tell the containers' cgroups, and will show the host; run it privileged (Kubernetes) or with the host's cgroup namespace")
 	}
 	return nil
 }

@@ -151,6 +151,7 @@ func (m *servedMount) leave() error {
 	default:
 		klog.InfoS("Unmounting", "mount", mount)
 		handover.Remove(m.config.socketPath())
+		m.config.detachSyscalls()
 		if err := fusedev.Unmount(mount); err != nil {
 			return fmt.Errorf("%w (was the mount moved?)", err)
 		}

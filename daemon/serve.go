@@ -33,6 +33,7 @@ type serveConfig struct {
 	failOpen       bool
 	metricsAddress string
 	probeAddress   string
+	syscalls       syscallFlags
 }
 
 // parseServe reads them. ok is false when the command is over, with that
@@ -47,10 +48,11 @@ func parseServe(args []string) (c serveConfig, code int, ok bool) {
 	flags.BoolVar(&c.leave, "leave-mounted", false, "do not unmount on SIGTERM: containers keep their files for a successor to serve")
 	flags.StringVar(&c.metricsAddress, "metrics-address", "", "serve Prometheus metrics on HOST:PORT; empty for none")
 	flags.StringVar(&c.probeAddress, "probe-address", "", "serve /livez and /readyz on HOST:PORT; empty for none")
+	c.syscalls.register(flags)
 	if code, ok := parse(flags, args); !ok {
 		return c, code, false
 	}
-	err := c.validate()
+	err := errors.Join(c.validate(), c.syscalls.validate())
 	if c.mount != "" { // mountinfo has absolute names
 		c.mount, _ = filepath.Abs(c.mount)
 	}
@@ -88,6 +90,9 @@ func serveUntilSignal(c *serveConfig, args []string) error {
 	if err := fit(c); err != nil {
 		return err
 	}
+	if err := hostCgroupNamespace(c); err != nil {
+		klog.ErrorS(err, "Containers will see the host's figures")
+	}
 	// A log that nobody reads any more must not end the daemon.
 	signal.Ignore(unix.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
@@ -96,10 +101,14 @@ func serveUntilSignal(c *serveConfig, args []string) error {
 	if err != nil {
 		return err
 	}
-	m, err := acquire(ctx, c, args)
+	// Before the mount: a container with the view has the system calls too.
+	calls := attachSyscalls(c)
+	defer calls.close()
+	m, err := acquire(ctx, c, calls.workerArguments(args))
 	if err != nil || m == nil { // nil: told to end before there was a mount
 		return err
 	}
+	calls.replaced()
 	probes.acquired.Store(true)
 	klog.InfoS("Serving", "mount", c.mount, "cgroup", m.cgroup, "cpuView", c.cpuView, "version", version)
 	if err := m.serve(ctx); err != nil {

@@ -81,6 +81,8 @@ func work(c *serveConfig) error {
 	files.Resume(shared.Kept(), shared.Handle())
 	late.Kept, host.Kept = files.Kept, files.Kept
 	counters.Workers(shared.Workers().Load)
+	c.syscalls.report(counters)
+	p.Published = c.loadPublisher()
 	if err := serveMetrics(c.metricsAddress, counters); err != nil {
 		klog.ErrorS(err, "No metrics") // not worth a worker's life
 	}

@@ -1,8 +1,9 @@
 #!/bin/bash
-# run.sh [--mem MB] [--timeout SEC] -- CMD ARGS…
-# Runs CMD as root in a cgroup-v2-only VM (emulated CPUs: no KVM, no root
-# needed) with bin/podview at /usr/bin/podview and, if the variable
-# CONFORMANCE_TEST names a file, that file at /conformance.test.
+# run.sh [--mem MB] [--cpus N] [--cgroup v1|v2] [--timeout SEC] -- CMD ARGS…
+# Runs CMD as root in a VM (emulated CPUs: no KVM, no root needed) that has only
+# cgroup v2, or only v1, with bin/podview at /usr/bin/podview, bin/asker.* beside
+# it and, if the variable CONFORMANCE_TEST names a file, that file at
+# /conformance.test.
 # The guest's console is stdout. Exit status: CMD's; 124 after the timeout;
 # 125 when the guest died or could not be made.
 #
@@ -10,7 +11,7 @@
 set -euo pipefail
 vm=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$vm/../.." && pwd)
-mem=1024 seconds=300
+mem=1024 cpus=2 cgroup=v2 seconds=300
 
 fail() { echo "vm: $*" >&2; exit 125; }
 
@@ -29,6 +30,7 @@ check() {
 payload() {
 	install -D -m 755 "$checkout/bin/podview" "$1/usr/bin/podview" || fail "no bin/podview (run make build)"
 	[ ! -x "$checkout/bin/podview.earlier" ] || install -m 755 "$checkout/bin/podview.earlier" "$1/usr/bin/podview.earlier"
+	[ ! -x "$checkout/bin/asker.amd64" ] || install -m 755 "$checkout"/bin/asker.* "$1/usr/bin/"
 	[ -z "${CONFORMANCE_TEST:-}" ] || install -m 755 "$CONFORMANCE_TEST" "$1/conformance.test"
 	{ printf 'PODVIEW=/usr/bin/podview SCRATCH_DISK=/dev/zram1 exec'; printf ' %q' "${command[@]}"; } >"$1/command"
 	(cd "$1" && find . | cpio --quiet -o -H newc -R 0:0)
@@ -40,11 +42,11 @@ payload() {
 # setpriv takes qemu along when this script is killed, even by SIGKILL.
 boot() {
 	setpriv --pdeathsig TERM timeout --foreground -k 5 "$seconds" \
-		qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max -smp 2 -m "$mem" \
+		qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max -smp "$cpus" -m "$mem" \
 		-kernel "$1"/boot/vmlinuz-* -initrd "$2" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-serial stdio -serial "file:$3" \
-		-append "console=ttyS0 quiet loglevel=3 panic=-1 psi=1 mitigations=off random.trust_cpu=on tsc=unstable clocksource=hpet nowatchdog no_timer_check" \
+		-append "console=ttyS0 quiet loglevel=3 panic=-1 psi=1 mitigations=off random.trust_cpu=on tsc=unstable clocksource=hpet nowatchdog no_timer_check podview.cgroup=$cgroup" \
 		</dev/null &
 	qemu=$!
 	wait "$qemu"
@@ -54,12 +56,14 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--check) check; exit 0 ;;
 	--mem) mem=${2:?}; shift 2 ;;
+	--cpus) cpus=${2:?}; shift 2 ;;
+	--cgroup) cgroup=${2:?}; shift 2 ;;
 	--timeout) seconds=${2:?}; shift 2 ;;
 	--) shift; break ;;
-	*) fail "unknown argument '$1' (usage: run.sh [--mem MB] [--timeout SEC] -- CMD ARGS…)" ;;
+	*) fail "unknown argument '$1' (usage: run.sh [--mem MB] [--cpus N] [--cgroup v1|v2] [--timeout SEC] -- CMD ARGS…)" ;;
 	esac
 done
-[ $# -gt 0 ] || fail "no command (usage: run.sh [--mem MB] [--timeout SEC] -- CMD ARGS…)"
+[ $# -gt 0 ] || fail "no command (usage: run.sh [--mem MB] [--cpus N] [--cgroup v1|v2] [--timeout SEC] -- CMD ARGS…)"
 command=("$@")
 check
 mkdir -p "$checkout/.cache"

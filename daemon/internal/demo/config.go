@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/podview/podview/daemon/internal/quantity"
+	"github.com/podview/podview/daemon/internal/syscallview"
 )
 
 const usageText = `usage: podview demo [flags] -- COMMAND [ARG...]
@@ -26,6 +27,8 @@ left behind.
                       pod has under the kubelet's static CPU manager)
   --view DIR          use the tree mounted at DIR (podview's or lxcfs's)
                       instead of a podview serve of its own
+  --syscalls LIST     system calls that tell the limits, too: sysinfo, affinity
+                      or both, with a comma (default none)
 
 The exit code is COMMAND's, 128+N when signal N killed it, 127 when it is not
 found, 126 when it cannot be run, 125 when the demo itself fails.
@@ -39,6 +42,7 @@ type config struct {
 	swapSet     bool  // --swap was given: it is an error if it cannot be had
 	cpuset      string
 	viewDir     string // "": run our own daemon
+	syscalls    string // as for podview serve
 	command     []string
 }
 
@@ -66,6 +70,11 @@ func parse(args []string) (config, error) {
 		return checkCPUList(text)
 	})
 	flags.StringVar(&c.viewDir, "view", "", "")
+	flags.Func("syscalls", "", func(text string) error {
+		c.syscalls = text
+		_, err := syscallview.Parse(text)
+		return err
+	})
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
 	}
@@ -80,6 +89,8 @@ func (c config) check() error {
 	case c.swapSet && c.memoryBytes == 0:
 		// cgroup v1 has no limit on swap alone, only on memory plus swap.
 		return errors.New("--swap needs --memory")
+	case c.syscalls != "" && c.viewDir != "":
+		return errors.New("--syscalls is for podview demo's own view, not one of --view")
 	case c.swapBytes > math.MaxInt64-c.memoryBytes:
 		return fmt.Errorf("--memory and --swap together are more than %d bytes", int64(math.MaxInt64))
 	case c.milliCPUs > math.MaxInt64/periodUsec:

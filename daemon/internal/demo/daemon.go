@@ -16,6 +16,9 @@ import (
 
 const (
 	startTimeout = 5 * time.Second
+	// loadTimeout is what --syscalls may take on top: the kernel checks the
+	// programs.
+	loadTimeout  = 55 * time.Second
 	stopTimeout  = 5 * time.Second
 	mountPoll    = 10 * time.Millisecond
 	logTailBytes = 4096
@@ -25,17 +28,18 @@ const (
 type daemon struct {
 	tmp    string        // holds the log and the mountpoint
 	view   string        // mountpoint
+	calls  string        // --syscalls
 	cmd    *exec.Cmd     // nil until started
 	exited chan struct{} // closed once cmd has been waited for
 }
 
 // newDaemon makes a place for the mount; stop removes it.
-func newDaemon() (*daemon, error) {
+func newDaemon(syscalls string) (*daemon, error) {
 	tmp, err := os.MkdirTemp("", "podview-demo-")
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{tmp: tmp, view: filepath.Join(tmp, "view")}
+	d := &daemon{tmp: tmp, view: filepath.Join(tmp, "view"), calls: syscalls}
 	// mountinfo has no symlinks, and TMPDIR may be one.
 	resolved, err := filepath.EvalSymlinks(tmp)
 	if err == nil {
@@ -55,7 +59,7 @@ func (d *daemon) start(signals <-chan os.Signal) error {
 		return err
 	}
 	defer log.Close() // the daemon has its own copy
-	cmd := exec.Command("/proc/self/exe", "serve", "--mount", d.view, "--fail-open=false")
+	cmd := exec.Command("/proc/self/exe", "serve", "--mount", d.view, "--fail-open=false", "--syscalls="+d.calls)
 	cmd.Stdout, cmd.Stderr = log, log
 	// In a process group of its own, so that Ctrl-C goes to the command and
 	// leaves it its view.
@@ -72,7 +76,11 @@ func (d *daemon) start(signals <-chan os.Signal) error {
 }
 
 func (d *daemon) waitMounted(signals <-chan os.Signal) error {
-	timeout := time.After(startTimeout)
+	allowed := startTimeout
+	if d.calls != "" {
+		allowed += loadTimeout
+	}
+	timeout := time.After(allowed)
 	poll := time.NewTicker(mountPoll)
 	defer poll.Stop()
 	for {
@@ -88,7 +96,7 @@ func (d *daemon) waitMounted(signals <-chan os.Signal) error {
 		case s := <-signals:
 			return interrupted(s.(syscall.Signal))
 		case <-timeout:
-			return fmt.Errorf("podview serve has mounted nothing after %v%s", startTimeout, d.logTail())
+			return fmt.Errorf("podview serve has mounted nothing after %v%s", allowed, d.logTail())
 		}
 	}
 }

@@ -51,7 +51,7 @@ func TestCheckView(t *testing.T) {
 
 func TestStopRemovesThePlace(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	d, err := newDaemon()
+	d, err := newDaemon("")
 	if err != nil {
 		t.Fatal(err)
 	}

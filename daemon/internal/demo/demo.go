@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+
+	"github.com/podview/podview/daemon/internal/syscallview"
 )
 
 // Exit codes, as those of docker run and env(1).
@@ -74,7 +76,12 @@ func run(c config) (int, error) {
 	if c.viewDir != "" {
 		return runIn(c.viewDir, c, signals)
 	}
-	d, err := newDaemon()
+	if c.syscalls != "" {
+		if err := syscallview.Fit(); err != nil {
+			complain(fmt.Errorf("--syscalls is off, system calls tell the host's figures: %w", err))
+		}
+	}
+	d, err := newDaemon(c.syscalls)
 	if err != nil {
 		return 0, err
 	}

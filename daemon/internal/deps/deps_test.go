@@ -25,6 +25,7 @@ var onlyIn = map[string][]string{
 	"os/exec":                         {"internal/demo", "internal/holder"},
 	"github.com/hanwen/go-fuse":       {"", "internal/fusefs", "internal/fusedev", "internal/holder", "internal/nullserver"},
 	"github.com/containerd/cgroups":   {"internal/demo", "internal/cgroup/detect"},
+	"github.com/cilium/ebpf":          {"internal/syscallview"},
 	"net/http":                        {""},
 	module + "internal/cgroup/v1":     {"internal/cgroup/detect"},
 	module + "internal/cgroup/v2":     {"internal/cgroup/detect"},
@@ -35,6 +36,7 @@ var onlyIn = map[string][]string{
 	module + "internal/reattach":      {""},
 	module + "internal/handover":      {""},
 	module + "internal/failopen":      {""},
+	module + "internal/syscallview":   {"", "internal/demo"},
 	module + "internal/mountinfo":     {"", "internal/fusedev", "internal/reattach"},
 	"github.com/prometheus":           {"", "internal/metrics", "internal/pipeline"},
 }

@@ -12,6 +12,7 @@ type Metrics struct {
 	fallbacks  *prometheus.CounterVec
 	reattached *prometheus.CounterVec
 	late       prometheus.Counter
+	syscalls   *prometheus.GaugeVec
 }
 
 // New makes a fresh set, in a registry of its own.
@@ -34,8 +35,12 @@ func New() *Metrics {
 			Name: "podview_late_total",
 			Help: "Reads answered with the host's own bytes because they took longer than --read-deadline.",
 		}),
+		syscalls: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "podview_syscalls",
+			Help: "Of the features in --syscalls: 1 where containers get their own answers, 0 where the kernel can't, and they get the host's.",
+		}, []string{"feature"}),
 	}
-	m.registry.MustRegister(m.reads, m.fallbacks, m.reattached, m.late)
+	m.registry.MustRegister(m.reads, m.fallbacks, m.reattached, m.late, m.syscalls)
 	return m
 }
 
@@ -50,6 +55,15 @@ func (m *Metrics) Fallback(file, stage string) { m.fallbacks.WithLabelValues(fil
 
 // Late counts one read that took too long.
 func (m *Metrics) Late() { m.late.Inc() }
+
+// Syscall shows whether a feature of --syscalls works.
+func (m *Metrics) Syscall(feature string, works bool) {
+	value := 0.0
+	if works {
+		value = 1
+	}
+	m.syscalls.WithLabelValues(feature).Set(value)
+}
 
 // Workers shows how many workers the holder has let in: one, and one more for
 // each that died or was handed the mount.

@@ -11,6 +11,7 @@ import (
 	"github.com/podview/podview/daemon/internal/cgroup"
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/sample"
+	"github.com/podview/podview/daemon/internal/view"
 )
 
 func (p *Pipeline) seeLoad(r *request) error {
@@ -30,6 +31,7 @@ func (p *Pipeline) seeLoad(r *request) error {
 			return err
 		}
 		load = p.loads.Watch(key, now, r.c.UptimeNsec, first, c.count)
+		p.publish(key, load, now)
 	}
 	r.c.Load = load
 	// The newest process the caller can know of is itself. The kernel keeps
@@ -129,6 +131,16 @@ func (p *Pipeline) countDue() {
 			p.fallBack("/proc/loadavg", "count", err)
 			continue
 		}
-		p.loads.Record(key, p.NowNsec(), threads)
+		now := p.NowNsec()
+		p.loads.Record(key, now, threads)
+		if load, ok := p.loads.Peek(key); ok {
+			p.publish(key, load, now)
+		}
+	}
+}
+
+func (p *Pipeline) publish(key sample.Key, load view.Load, nowNsec uint64) {
+	if p.Published != nil {
+		p.Published(key.ID, load.Averages, nowNsec)
 	}
 }

@@ -31,6 +31,9 @@ type Config struct {
 	Metrics *metrics.Metrics
 	// HostOnly shows everybody the host.
 	HostOnly bool
+	// Published, if not nil, gets each new set of load averages (view.Load) of
+	// a container: its ID (cgroup.Source).
+	Published func(container uint64, averages [3]uint64, nowNsec uint64)
 }
 
 // Pipeline answers reads. Its methods may be called concurrently.

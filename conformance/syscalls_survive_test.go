@@ -1,0 +1,157 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const bothCalls = "--syscalls=sysinfo,affinity"
+
+// stormed is what a container's storm of calls saw.
+func (p *process) stormed(t *testing.T, rounds int) (seen map[string]int) {
+	t.Helper()
+	text := p.run(t, asker(t, "amd64"), "storm", fmt.Sprint(rounds))
+	if err := json.Unmarshal([]byte(text), &seen); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return seen
+}
+
+// TestSyscallsSurvive: every answer is right while daemons are killed, follow
+// one another, and hand over; when the last one leaves in good order, nothing
+// of podview answers any more.
+func TestSyscallsSurvive(t *testing.T) {
+	needSyscalls(t)
+	binary, dir := podviewBinary(t), filepath.Join(t.TempDir(), "view")
+	last := serveOn(t, dir, bothCalls)
+	c := startIn(t, newGroup(t, podPath()+"/"+ctrName("c"), limits{memoryMiB: 192, cpuMilli: 1000}), dir)
+	const right = "192 MiB, 1 CPUs"
+	stop, storm := make(chan struct{}), make(chan map[string]int)
+	go func() {
+		all := map[string]int{}
+		for {
+			for answer, n := range c.stormed(t, 2000) {
+				all[answer] += n
+			}
+			select {
+			case <-stop:
+				storm <- all
+				return
+			default:
+			}
+		}
+	}()
+	for range times(2, 30) {
+		next := succeed(t, binary, dir, bothCalls)
+		last.endStandby(t)
+		crash(t, next)
+		last = serveOn(t, dir, bothCalls)
+	}
+	close(stop)
+	seen := <-storm
+	if t.Logf("answers: %v", seen); len(seen) != 1 || seen[right] == 0 {
+		t.Errorf("answers: %v", seen)
+	}
+	if err := last.stop(); err != nil {
+		t.Error(err)
+	}
+	if left := leftInBPFFS(); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+	if seen := c.stormed(t, 10); len(seen) != 1 || seen[right] != 0 {
+		t.Errorf("after the last podview has left: %v", seen)
+	}
+}
+
+// TestSyscallsLeaveMounted: as in a cluster, where the containers keep what
+// they have until a successor comes. One that was not asked for them ends them.
+func TestSyscallsLeaveMounted(t *testing.T) {
+	needSyscalls(t)
+	dir := filepath.Join(t.TempDir(), "view")
+	first := serveOn(t, dir, bothCalls, "--leave-mounted")
+	c := startIn(t, newGroup(t, podPath()+"/"+ctrName("c"), limits{memoryMiB: 192, cpuMilli: 1000}), dir)
+	if err := first.terminate(); err != nil {
+		t.Fatal(err)
+	}
+	if a := c.ask(t, "amd64"); a.TotalRAM != 192<<20 || len(a.CPUs) != 1 {
+		t.Errorf("after SIGTERM with --leave-mounted: %+v", a)
+	}
+	second := serveOn(t, dir, "--syscalls=sysinfo")
+	second.says(t, "Serving")
+	if a := c.ask(t, "amd64"); a.TotalRAM != 192<<20 || len(a.CPUs) == 1 {
+		t.Errorf("with --syscalls=sysinfo alone: %+v", a)
+	}
+	if err := second.stop(); err != nil {
+		t.Error(err)
+	}
+	if left := leftInBPFFS(); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+// TestSyscallsUnpinned: without a BPF file system they end with the daemon.
+func TestSyscallsUnpinned(t *testing.T) {
+	needSyscalls(t)
+	dir := filepath.Join(t.TempDir(), "view")
+	s := serveOn(t, dir, bothCalls, "--bpffs", t.TempDir())
+	s.says(t, "No BPF file system")
+	c := startIn(t, newGroup(t, podPath()+"/"+ctrName("c"), limits{memoryMiB: 192}), dir)
+	if a := c.ask(t, "amd64"); a.TotalRAM != 192<<20 {
+		t.Errorf("%+v", a)
+	}
+	crash(t, s)
+	if a := c.ask(t, "amd64"); a.TotalRAM == 192<<20 {
+		t.Errorf("after the daemon was killed: %+v", a)
+	}
+}
+
+// TestSyscallsDemo is what the documentation shows.
+func TestSyscallsDemo(t *testing.T) {
+	needSyscalls(t)
+	for _, test := range []struct{ flags, command, want string }{
+		{bothCalls + " --memory 128Mi --cpus 1 --", "busybox free -m", "Mem:            128 "},
+		{bothCalls + " --memory 128Mi --cpus 500m --", "nproc", "1\n"},
+	} {
+		program := append(strings.Fields(test.flags), strings.Fields(test.command)...)
+		needProgram(t, strings.Fields(test.command)[0])
+		if stdout, stderr, code := demo(t, program...); code != 0 || !strings.Contains(stdout, test.want) {
+			t.Errorf("%q: exit code %d\n%s%s", program, code, stdout, stderr)
+		}
+		if stdout, _, code := demo(t, program[1:]...); code != 0 || strings.Contains(stdout, test.want) {
+			t.Errorf("without --syscalls %q: exit code %d\n%s", program[1:], code, stdout)
+		}
+	}
+}
+
+// TestSyscallsWhereTheKernelCannot: the daemon says so, and serves the view.
+func TestSyscallsWhereTheKernelCannot(t *testing.T) {
+	needRoot(t)
+	report, _, code := runHere(t, exec.Command(podviewBinary(t), "doctor"))
+	if code != 0 {
+		t.Errorf("doctor: exit code %d\n%s", code, report)
+	}
+	if !strings.Contains(report, "unfit  --syscalls=sysinfo: ") {
+		t.Skip("this kernel can")
+	}
+	metrics := freeAddress(t)
+	s := privateServe(t, bothCalls, "--metrics-address", metrics)
+	s.says(t, "Serving")
+	if said := strings.Count(s.stderr.String(), "Containers get the host's answers to system calls"); said != 1 {
+		t.Errorf("said %d times why\n%s", said, &s.stderr)
+	}
+	c := startIn(t, newGroup(t, podPath()+"/"+ctrName("b"), limits{memoryMiB: 100}), s.dir)
+	c.seesMemory(t, "a container", 100)
+	for _, call := range []string{"sysinfo", "affinity"} {
+		if _, text := get(t, "http://"+metrics+"/metrics"); !strings.Contains(text, fmt.Sprintf("podview_syscalls{feature=%q} 0", call)) {
+			t.Errorf("no metric for %s\n%s", call, text)
+		}
+	}
+	_, stderr, _ := demo(t, bothCalls, "--memory", "64Mi", "--", "true")
+	if !strings.Contains(stderr, "--syscalls is off") {
+		t.Errorf("demo says %q", stderr)
+	}
+}
