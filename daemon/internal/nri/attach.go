@@ -48,8 +48,8 @@ func (a *attacher) view() health {
 func (a *attacher) setView(h health) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	back := h.superblock != "" && h.superblock != a.health.superblock
-	if a.health = h; back {
+	same := h.superblock == a.health.superblock
+	if a.health = h; h.superblock != "" && !same {
 		for id := range a.running {
 			a.waiting[id] = true
 		}
@@ -92,11 +92,8 @@ func (a *attacher) run() {
 			continue
 		}
 		a.mutex.Lock()
-		if _, still := a.running[c.id]; still {
-			a.waiting[c.id] = true
-		}
 		if a.health.superblock == h.superblock {
-			a.health = health{} // until it is seen again
+			a.health = health{} // When it is seen again, all are looked at.
 		}
 		a.mutex.Unlock()
 	}
