@@ -1,7 +1,6 @@
 package nri
 
 import (
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -53,8 +52,7 @@ func TestRuntimeIsRestarted(t *testing.T) {
 	connected(t, r, view)
 	_, p := r.run(t, r.pod("enabled"), false)
 	for range 3 {
-		r.nri.Stop()
-		_ = os.Remove(r.socket())
+		r.stop()
 		time.Sleep(300 * time.Millisecond) // long enough for an attempt that is refused
 		before, start := r.synchronized.Load(), time.Now()
 		r.start(t)

@@ -3,6 +3,7 @@ package nri
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ type containerRuntime struct {
 	dir      string
 	validate bool // enable the default validator
 	nri      *adaptation.Adaptation
+	front    *socket
 
 	mutex      sync.Mutex
 	pods       []*api.PodSandbox
@@ -34,19 +36,25 @@ func newRuntime(t *testing.T, validate bool) *containerRuntime {
 	t.Helper()
 	r := &containerRuntime{dir: t.TempDir(), validate: validate}
 	r.start(t)
-	t.Cleanup(func() { r.nri.Stop() })
+	t.Cleanup(r.stop)
 	return r
 }
 
 func (r *containerRuntime) socket() string { return filepath.Join(r.dir, "nri.sock") }
 
+func (r *containerRuntime) stop() {
+	r.front.close()
+	r.nri.Stop()
+}
+
 // start also starts it again, as an update of the runtime does.
 func (r *containerRuntime) start(t *testing.T) {
 	t.Helper()
 	var err error
+	behind := filepath.Join(r.dir, "behind.sock")
 	r.nri, err = adaptation.New("test", "v0.0.0", r.synchronize,
 		func(context.Context, []*api.ContainerUpdate) ([]*api.ContainerUpdate, error) { return nil, nil },
-		adaptation.WithSocketPath(r.socket()), adaptation.WithPluginPath(r.dir), adaptation.WithPluginConfigPath(r.dir),
+		adaptation.WithSocketPath(behind), adaptation.WithPluginPath(r.dir), adaptation.WithPluginConfigPath(r.dir),
 		adaptation.WithDefaultValidator(&validator.DefaultValidatorConfig{Enable: r.validate}))
 	if err == nil {
 		err = r.nri.Start()
@@ -54,6 +62,7 @@ func (r *containerRuntime) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.front = listen(t, r.socket(), behind)
 }
 
 func (r *containerRuntime) synchronize(ctx context.Context, tell adaptation.SyncCB) error {
@@ -86,7 +95,7 @@ func (r *containerRuntime) pod(inject string) *api.PodSandbox {
 func (r *containerRuntime) create(pod *api.PodSandbox, mounts ...*api.Mount) (*api.Container, error) {
 	c := &api.Container{
 		// As containerd's: 64 hex digits.
-		Id: fmt.Sprintf("%064x", 0xc0ffee00+int(made.Add(1))), PodSandboxId: pod.Id, Name: "app", State: api.ContainerState_CONTAINER_CREATED,
+		Id: fmt.Sprintf("%064x", os.Getpid()<<32+int(made.Add(1))), PodSandboxId: pod.Id, Name: "app", State: api.ContainerState_CONTAINER_CREATED,
 		Mounts: append([]*api.Mount{
 			{Destination: "/proc", Type: "proc", Source: "proc"},
 			{Destination: "/sys", Type: "sysfs", Source: "sysfs"},
