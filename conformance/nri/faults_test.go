@@ -1,6 +1,8 @@
 package nri
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -88,6 +90,9 @@ func TestLatency(t *testing.T) {
 		return took[len(took)/2]
 	}
 	without := median("enabled")
-	connected(t, r, view)
+	plugin := connected(t, r, view)
 	t.Logf("median of the runtime's CreateContainer event: %v without a plugin, %v for a pod without the label, %v with", without, median(""), median("enabled"))
+	if pages, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", plugin.cmd.Process.Pid)); err == nil {
+		t.Logf("the plugin's pages, the second figure is RSS: %s", pages)
+	}
 }

@@ -1,7 +1,6 @@
 package reattach
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 )
@@ -21,7 +20,8 @@ type Target struct {
 // where nothing is mounted, in a /proc or /sys of the container's own. What
 // anybody else has mounted there, above or below, stays. A container that has
 // ended, or that lacks nothing, is an empty report and no error; so is one
-// that shares the host's mount namespace.
+// that shares the host's mount namespace. The error is what keeps it from
+// looking at any container, as with Run.
 //
 // It ends threads of this process, as Run does.
 func Attach(config Config, target Target) (Container, error) {
@@ -41,8 +41,10 @@ func Attach(config Config, target Target) (Container, error) {
 	if gone(err) {
 		return Container{}, nil
 	}
-	if err != nil {
-		return Container{}, fmt.Errorf("container %s: %w", target.ID, err)
+	if err != nil { // a security module guards it
+		c := Container{PID: target.PID}
+		c.fail("", err)
+		return c, nil
 	}
 	own, err := mountNS(config.Proc, "self")
 	if err != nil || own == inode {

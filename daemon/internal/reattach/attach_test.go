@@ -1,6 +1,8 @@
 package reattach
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -130,6 +132,24 @@ func TestAttachToStranger(t *testing.T) {
 		if got, err := Attach(Config{View: dir, Proc: "/proc"}, Target{PID: pid, Paths: everything()}); err != nil || len(got.Replaced)+len(got.Failures) != 0 {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
+	}
+}
+
+// One that may not be looked at is reported, and nothing is said of the view.
+func TestAttachToGuarded(t *testing.T) {
+	needRoot(t)
+	dir := openDir(t)
+	serveView(t, dir)
+	proc := node(t)
+	if err := os.MkdirAll(filepath.Join(proc, "7", "ns"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("unreadable", filepath.Join(proc, "7", "ns", "mnt")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Attach(Config{View: dir, Proc: proc}, Target{PID: 7, Paths: everything()})
+	if err != nil || got.Err() == nil || !strings.Contains(got.Err().Error(), "unreadable") {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
