@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
-	conformance conformance-host conformance-vm soak compare-faults clean help \
+	conformance conformance-host conformance-vm nri soak compare-faults clean help \
 	conformance-vm-v1 generate-syscalls syscalls-check bin/asker \
 	bench bench-smoke bench-docs bench-programs bin/conformance.test bin/podview.earlier
 
@@ -29,7 +29,7 @@ build: ## bin/podview, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview ./daemon
 
 test: ## everything below that checks, then a summary with every skipped test
-	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check policies kyverno image render demo syscalls-check conformance-host bench-smoke conformance-vm conformance-vm-v1
+	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check policies kyverno image render demo syscalls-check conformance-host nri bench-smoke conformance-vm conformance-vm-v1
 
 deps: ## install what the tests need (root on Debian), or say what is missing
 	@conformance/install.sh
@@ -134,6 +134,9 @@ conformance-vm-v1: build bin/conformance.test ## the tests of system calls in a 
 	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
 	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --cgroup v1 --cpus 4 --timeout 660 -- \
 		/conformance.test -test.v -test.timeout 10m -test.run TestSyscall
+
+nri: build ## run the NRI plugin against containerd's own end of NRI
+	cd conformance/nri && PODVIEW=$(CURDIR)/bin/podview go test -v -count=1 .
 
 soak: build bin/conformance.test ## the fault tests: 1000 kills of the worker, 200 hand-overs
 	SOAK=1 PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 60m -test.run 'TestWorkerIsKilled|TestHandOver'

@@ -28,6 +28,7 @@ var commands = []command{
 	{"demo", "run a command in a limited container with the view; no cluster needed", demo.Main},
 	{"reattach", "give running containers a view that they lost or started without", reattachCommand},
 	{"doctor", "say whether this node is fit, and why not", doctor},
+	{"nri", "have the container runtime mount the view into labelled pods", nriCommand},
 	{"version", "print the version", func([]string) int { fmt.Println("podview", version); return 0 }},
 }
 

@@ -50,6 +50,12 @@ var controls = []control{
 		"[?name==''podview-cpuinfo'']", "[?name==''podview'']", "v1/Pod/opted/simple Fail Resource diff"},
 	{"MutatingPolicy: a second run adds again", "podview-inject-again-mpol", components + "policy-mutatingpolicy/inject.yaml",
 		"v.name == p.volume)", "v.name == p.path)", "v1/Pod/opted/simple Fail Resource diff"},
+	{"ClusterPolicy: label in spite of opt-out", "podview-label", components + "policy-kyverno-label/inject.yaml",
+		"podview.dev/inject: disabled", "podview.dev/inject: never", "v1/Pod/opted/opt-out Fail"},
+	{"MutatingPolicy: label besides volumes", "podview-label-rest-mpol", components + "policy-mutatingpolicy-label-rest/inject.yaml",
+		"object.spec.?hostUsers.orValue(true) == false", "true", "v1/Pod/opted/simple Fail"},
+	{"ClusterPolicy: label besides volumes", "podview-label-rest", components + "policy-kyverno-label-rest/inject.yaml",
+		"operator: In\n", "operator: NotIn\n", "v1/Pod/opted/simple Fail"},
 	{"ephemeral: existing ones changed", "podview-inject-ephemeral", components + "policy-kyverno/inject.yaml",
 		"AnyNotIn", "NotEquals", "v1/Pod/opted/debug Fail"},
 }

@@ -56,7 +56,7 @@ func TestWaves(t *testing.T) {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		component := filepath.Base(filepath.Dir(policies(t)[name].path))
+		component := filepath.Base(filepath.Dir(policies(t)[name][0].path))
 		text := "components: [../../kustomize/components/" + component + ", ../../kustomize/components/argocd-sync-waves]\n"
 		if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)

@@ -6,27 +6,30 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// policies are the generated objects, by kind and name, with their files.
-func policies(t *testing.T) map[string]source {
+// policies are the generated objects, by kind and name, with their files. Some
+// components have objects of the same name, so that no cluster has both.
+func policies(t *testing.T) map[string][]source {
 	t.Helper()
 	files, err := filepath.Glob(repository + "/kustomize/components/policy-*/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[string]source{}
+	found := map[string][]source{}
 	for _, path := range files {
 		if filepath.Base(path) == "kustomization.yaml" {
 			continue
 		}
 		path, _ = filepath.Rel(repository, path)
 		for _, d := range mustDocuments(t, read(t, path)) {
-			if other, twice := found[d.String()]; twice {
-				t.Fatalf("%s is in %s and %s", d, other.path, path)
-			}
-			found[d.String()] = source{path, d}
+			found[d.String()] = append(found[d.String()], source{path, d})
 		}
 	}
 	return found
@@ -45,8 +48,8 @@ func golden(t *testing.T, text []byte) []byte {
 	var out bytes.Buffer
 	for _, d := range mustDocuments(t, text) {
 		out.WriteString("---\n")
-		p, ok := generated[d.String()]
-		if !ok {
+		sources := generated[d.String()]
+		if len(sources) == 0 {
 			out.Write(d.text)
 			continue
 		}
@@ -56,10 +59,12 @@ func golden(t *testing.T, text []byte) []byte {
 			d.object.SetAnnotations(annotations)
 			fmt.Fprintf(&out, "# annotated %s: %q\n", syncWave, wave)
 		}
-		if !reflect.DeepEqual(d.object.Object, p.object.Object) {
-			t.Errorf("%s is not as in %s", d, p.path)
+		i := slices.IndexFunc(sources, func(p source) bool { return reflect.DeepEqual(d.object.Object, p.object.Object) })
+		if i < 0 {
+			t.Errorf("%s is not as in %s", d, sources[0].path)
+			continue
 		}
-		fmt.Fprintf(&out, "# %s: %s\n", p.path, d)
+		fmt.Fprintf(&out, "# %s: %s\n", sources[i].path, d)
 	}
 	return out.Bytes()
 }
@@ -95,7 +100,7 @@ func TestGoldens(t *testing.T) {
 
 // A golden of an overlay that is gone is reviewed by nobody.
 func TestNoOtherGoldens(t *testing.T) {
-	known := map[string]bool{"argocd-application.yaml": true, "flux-daemon.yaml": true, "with-monitoring.yaml": true}
+	known := map[string]bool{"argocd-application.yaml": true, "flux-daemon.yaml": true, "with-monitoring.yaml": true, "with-nri-pressure.yaml": true}
 	for _, target := range overlays(t) {
 		known[testName(target)+".yaml"] = true
 	}
@@ -110,18 +115,61 @@ func TestNoOtherGoldens(t *testing.T) {
 	}
 }
 
-// The components that no overlay has, on one that most users start from.
+// hostPath volumes and the label for all pods are not built together.
+func TestEitherVolumesOrLabels(t *testing.T) {
+	for _, backEnd := range []string{"kyverno", "mutatingpolicy", "native"} {
+		dir := t.TempDir()
+		link := func(name string) {
+			if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(repository, "kustomize/components", name))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		try := func(components ...string) error {
+			text := "components: [" + strings.Join(components, ", ") + "]\n"
+			if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			_, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+			return err
+		}
+		volumes, labels, rest := "policy-"+backEnd, "policy-"+backEnd+"-label", "policy-"+backEnd+"-label-rest"
+		for _, name := range []string{volumes, labels, rest} {
+			link(name)
+		}
+		if err := try(volumes, labels); err == nil || !strings.Contains(err.Error(), "already registered id") {
+			t.Errorf("%s and %s: %v", volumes, labels, err)
+		}
+		if err := try(volumes, rest); err != nil {
+			t.Errorf("%s and %s: %v", volumes, rest, err)
+		}
+	}
+}
+
+// The components that no overlay has, on those that most users start from.
 func TestMonitoring(t *testing.T) {
+	with(t, "with-monitoring", "cgroup-v2", "monitoring", "podmonitor")
+}
+
+func TestNRIPressure(t *testing.T) {
+	with(t, "with-nri-pressure", "nri", "monitoring", "nri-pressure")
+}
+
+// with builds an overlay with more components.
+func with(t *testing.T, name, overlay string, components ...string) {
+	t.Helper()
 	root := copyTree(t)
-	dir := filepath.Join(root, "overlays", "with-monitoring")
+	dir := filepath.Join(root, "overlays", name)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	text := "resources: [../cgroup-v2]\ncomponents: [../../kustomize/components/monitoring, ../../kustomize/components/podmonitor]\n"
+	text := "resources: [../" + overlay + "]\ncomponents:\n"
+	for _, c := range components {
+		text += "- ../../kustomize/components/" + c + "\n"
+	}
 	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	built := build(t, root, "overlays/with-monitoring")
-	checkGolden(t, "with-monitoring", built)
+	built := build(t, root, "overlays/"+name)
+	checkGolden(t, name, built)
 	checkInvariants(t, built)
 }

@@ -62,8 +62,11 @@ func checkDaemonSet(t *testing.T, d appsv1.DaemonSet) {
 	t.Helper()
 	spec := d.Spec.Template.Spec
 	container := spec.Containers[0]
-	if len(spec.Containers) != 1 || len(spec.InitContainers) != 0 {
-		t.Errorf("%s: more than one container", d.Name)
+	if len(spec.InitContainers) != 0 {
+		t.Errorf("%s: init containers", d.Name)
+	}
+	for _, other := range spec.Containers[1:] {
+		checkPlugin(t, d.Name, container, other)
 	}
 	if m := pinned.FindStringSubmatch(container.Image); m == nil || m[1]+m[2] == "" {
 		t.Errorf("%s: image %s is not pinned", d.Name, container.Image)
@@ -82,6 +85,25 @@ func checkDaemonSet(t *testing.T, d appsv1.DaemonSet) {
 		t.Errorf("%s: a rollout is no hand-over: %v", d.Name, rolling)
 	}
 	checkVolumes(t, d.Name, spec)
+}
+
+// checkPlugin: the one other container is the NRI plugin, of the same image
+// and view, and is not privileged.
+func checkPlugin(t *testing.T, name string, daemon, plugin corev1.Container) {
+	t.Helper()
+	security := plugin.SecurityContext
+	if plugin.Name != "nri" || plugin.Args[0] != "nri" || plugin.Image != daemon.Image || !slices.Contains(daemon.Args, plugin.Args[1]) {
+		t.Errorf("%s: container %s of %s with %q", name, plugin.Name, plugin.Image, plugin.Args)
+	}
+	if security.Privileged != nil || !slices.Equal(security.Capabilities.Drop, []corev1.Capability{"ALL"}) ||
+		!slices.Equal(security.Capabilities.Add, []corev1.Capability{"SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"}) {
+		t.Errorf("%s: the plugin's rights are %v", name, security)
+	}
+	for _, m := range plugin.VolumeMounts {
+		if m.MountPropagation != nil && *m.MountPropagation == corev1.MountPropagationBidirectional {
+			t.Errorf("%s: the plugin's mounts of %s are the host's, too", name, m.Name)
+		}
+	}
 }
 
 // checkVolumes: the volume is the mountpoint's parent, and the same path on
@@ -119,9 +141,13 @@ func TestFlags(t *testing.T) {
 	if podview == "" {
 		t.Skip("PODVIEW names no podview; make render does")
 	}
-	help, err := exec.Command(podview, "serve", "--help").CombinedOutput()
-	if err != nil {
-		t.Fatal(err)
+	var help []byte
+	for _, command := range []string{"serve", "nri"} {
+		text, err := exec.Command(podview, command, "--help").CombinedOutput()
+		if err != nil {
+			t.Fatal(err)
+		}
+		help = append(help, text...)
 	}
 	seen := map[string]bool{}
 	files, err := filepath.Glob("testdata/*.yaml")
@@ -142,7 +168,7 @@ func TestFlags(t *testing.T) {
 	}
 	for name := range seen {
 		if !regexp.MustCompile(`(?m)^  -` + name + `( |$)`).Match(help) {
-			t.Errorf("podview serve has no flag --%s", name)
+			t.Errorf("podview serve and nri have no flag --%s", name)
 		}
 	}
 }

@@ -44,6 +44,9 @@ func checkPolicyPaths(t *testing.T, d document, want []string) {
 			t.Errorf("%s names %s, which the daemon does not serve", d, p)
 		}
 	}
+	if hostPath.FindString(text) == "" && strings.Contains(text, "labels/podview.dev~1inject") { // labels, no volumes
+		return
+	}
 	if !strings.HasPrefix(d.object.GetName(), "podview-inject") || strings.HasSuffix(d.object.GetKind(), "Binding") {
 		return
 	}

@@ -84,8 +84,12 @@ func Constraints(r injection.Rules, in OptIn, resource string, op ...admissionv1
 func namespaces(r injection.Rules, in OptIn) *metav1.LabelSelector {
 	selector := &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
 		{Key: injection.NamespaceLabel, Operator: metav1.LabelSelectorOpNotIn, Values: r.Namespaces},
-		{Key: injection.PodSecurityLabel, Operator: metav1.LabelSelectorOpNotIn, Values: r.PodSecurity},
 	}}
+	if r.PodSecurity != nil {
+		selector.MatchExpressions = append(selector.MatchExpressions, metav1.LabelSelectorRequirement{
+			Key: injection.PodSecurityLabel, Operator: metav1.LabelSelectorOpNotIn, Values: r.PodSecurity,
+		})
+	}
 	switch in {
 	case OptedIn:
 		selector.MatchLabels = map[string]string{injection.Label: injection.Enabled}

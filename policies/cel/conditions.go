@@ -24,10 +24,12 @@ func leftAlone(r injection.Rules) []admissionv1.MatchCondition {
 		Name:       "runtime-class",
 		Expression: "object.spec.?runtimeClassName.orValue(\"\") in " + quote(r.RuntimeClasses),
 	}, {
-		Name:       "host-users",
+		Name:       hostUsers,
 		Expression: "object.spec.?hostUsers.orValue(true) == true",
 	}}
 }
+
+const hostUsers = "host-users"
 
 func podOptedIn() admissionv1.MatchCondition {
 	return admissionv1.MatchCondition{
@@ -52,14 +54,18 @@ func label() string {
 // Running are the conditions of the audit: what is left alone is not
 // reported, nor is a pod that has ended or not started.
 func Running(r injection.Rules, in OptIn) []admissionv1.MatchCondition {
-	conditions := append([]admissionv1.MatchCondition{{
-		Name:       "running",
-		Expression: `object.?status.?phase.orValue("") == "Running"`,
-	}}, leftAlone(r)...)
+	conditions := append([]admissionv1.MatchCondition{running()}, leftAlone(r)...)
 	if in == NotOptedIn {
 		conditions = append([]admissionv1.MatchCondition{podOptedIn()}, conditions...)
 	}
 	return conditions
+}
+
+func running() admissionv1.MatchCondition {
+	return admissionv1.MatchCondition{
+		Name:       "running",
+		Expression: `object.?status.?phase.orValue("") == "Running"`,
+	}
 }
 
 // HasVolumes is true for a pod that has every volume of the variant.

@@ -33,19 +33,20 @@ func matchAnywhere(kind string, ops ...kyverno.AdmissionOperation) kyverno.Match
 }
 
 func exclude(r injection.Rules) *kyverno.MatchResources {
-	return &kyverno.MatchResources{Any: kyverno.ResourceFilters{
+	filters := kyverno.ResourceFilters{
 		{ResourceDescription: kyverno.ResourceDescription{Namespaces: r.Namespaces}},
-		{ResourceDescription: kyverno.ResourceDescription{NamespaceSelector: &metav1.LabelSelector{
-			MatchExpressions: []metav1.LabelSelectorRequirement{{
-				Key: injection.PodSecurityLabel, Operator: metav1.LabelSelectorOpIn, Values: r.PodSecurity,
-			}},
-		}}},
-		{ResourceDescription: kyverno.ResourceDescription{Selector: &metav1.LabelSelector{
-			MatchLabels: map[string]string{injection.Label: injection.Disabled},
-		}}},
-	}}
+	}
+	if r.PodSecurity != nil {
+		filters = append(filters, kyverno.ResourceFilter{ResourceDescription: kyverno.ResourceDescription{NamespaceSelector: &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{podSecurity(r, metav1.LabelSelectorOpIn)},
+		}}})
+	}
+	return &kyverno.MatchResources{Any: append(filters, kyverno.ResourceFilter{ResourceDescription: kyverno.ResourceDescription{
+		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{injection.Label: injection.Disabled}},
+	}})}
 }
 
+// leftAlone ends with the condition that NRI has no need of.
 func leftAlone(r injection.Rules) []kyverno.Condition {
 	return []kyverno.Condition{
 		condition(`{{ request.object.spec.os.name || '' }}`, "NotEquals", injection.Windows),

@@ -24,14 +24,16 @@ type backEnd struct {
 	// about is what the kustomization says of it.
 	about  string
 	inject render
-	// audit is nil where the back end cannot scan running pods.
-	audit render
+	labels func(injection.Labels, injection.Rules) []runtime.Object
+	// The audits are nil where the back end cannot scan running pods.
+	audit       render
+	auditLabels func(injection.Rules) []runtime.Object
 }
 
 var backEnds = []backEnd{
-	{"policy-kyverno", "ClusterPolicy: Kyverno 1.13 to 1.19.", clusterpolicy.Objects, clusterpolicy.Audit},
-	{"policy-mutatingpolicy", "MutatingPolicy: Kyverno 1.17 and later.", mutatingpolicy.Objects, mutatingpolicy.Audit},
-	{"policy-native", "MutatingAdmissionPolicy: Kubernetes 1.36 and later, without Kyverno.", native.Objects, nil},
+	{"policy-kyverno", "ClusterPolicy: Kyverno 1.13 to 1.19.", clusterpolicy.Objects, clusterpolicy.Labels, clusterpolicy.Audit, clusterpolicy.AuditLabels},
+	{"policy-mutatingpolicy", "MutatingPolicy: Kyverno 1.17 and later.", mutatingpolicy.Objects, mutatingpolicy.Labels, mutatingpolicy.Audit, mutatingpolicy.AuditLabels},
+	{"policy-native", "MutatingAdmissionPolicy: Kubernetes 1.36 and later, without Kyverno.", native.Objects, native.Labels, nil, nil},
 }
 
 // Dir is where the components are.
@@ -56,8 +58,29 @@ func Files() ([]manifest.File, error) {
 			}
 			files = append(files, made...)
 		}
+		for _, l := range []injection.Labels{injection.LabelsAll(), injection.LabelsRest()} {
+			made, err := labels(b, l, rules)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, made...)
+		}
 	}
 	return files, nil
+}
+
+// labels are the components for the NRI plugin. That of the rest has no
+// audit, whose name the one that it goes together with has.
+func labels(b backEnd, l injection.Labels, rules injection.Rules) ([]manifest.File, error) {
+	about := b.about + "\n# Labels pods, for component nri. Not together with " + b.component + ": its policies have the same names."
+	resources := map[string][]runtime.Object{"inject.yaml": b.labels(l, rules)}
+	switch {
+	case l.Rest:
+		about = b.about + "\n# Labels the pods that " + b.component + " leaves alone, for component nri."
+	case b.auditLabels != nil:
+		resources["audit.yaml"] = b.auditLabels(rules)
+	}
+	return component(b.component+l.Suffix, about, resources)
 }
 
 func component(name, about string, resources map[string][]runtime.Object) ([]manifest.File, error) {

@@ -11,6 +11,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
+// become is what a pod becomes in a namespace of these labels.
+type become func(injection.Rules, map[string]string, *unstructured.Unstructured) (*unstructured.Unstructured, error)
+
+// of is a variant's.
+func of[V any](f func(V, injection.Rules, map[string]string, *unstructured.Unstructured) (*unstructured.Unstructured, error), v V) become {
+	return func(r injection.Rules, namespace map[string]string, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+		return f(v, r, namespace, o)
+	}
+}
+
 // Patched are the patched.yaml of the suites below root/policies: what the
 // pods of resource.yaml become.
 func Patched(root string) ([]manifest.File, error) {
@@ -18,20 +28,22 @@ func Patched(root string) ([]manifest.File, error) {
 	var files []manifest.File
 	for _, suite := range []struct {
 		policy string
-		inject func(injection.Variant, injection.Rules, map[string]string, *unstructured.Unstructured) (*unstructured.Unstructured, error)
-		v      injection.Variant
+		pods   string // the suite that they are from
+		inject become
 	}{
-		{"podview-inject", fixture.Created, injection.Everywhere()},
-		{"podview-inject-ephemeral", fixture.Updated, injection.Everywhere()},
-		{"podview-inject-pressure", fixture.Created, injection.Pressure()},
+		{"podview-inject", "podview-inject", of(fixture.Created, injection.Everywhere())},
+		{"podview-inject-ephemeral", "podview-inject-ephemeral", of(fixture.Updated, injection.Everywhere())},
+		{"podview-inject-pressure", "podview-inject-pressure", of(fixture.Created, injection.Pressure())},
+		{"podview-label", "podview-label", of(fixture.Labelled, injection.LabelsAll())},
+		{"podview-label-rest", "podview-label", of(fixture.Labelled, injection.LabelsRest())},
 	} {
-		s, err := fixture.Load(filepath.Join(root, "policies"), suite.policy)
+		s, err := fixture.Load(filepath.Join(root, "policies"), suite.pods)
 		if err != nil {
 			return nil, err
 		}
 		var patched []runtime.Object
 		for _, o := range s.Resources {
-			injected, err := suite.inject(suite.v, rules, s.Namespaces[o.GetNamespace()], o)
+			injected, err := suite.inject(rules, s.Namespaces[o.GetNamespace()], o)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", s.Dir, o.GetName(), err)
 			}

@@ -23,12 +23,18 @@ import (
 // GitOps tools see a difference for ever.
 func TestSchema(t *testing.T) {
 	for file, crd := range map[string]string{
-		"policy-kyverno/inject.yaml":                 "kyverno/kyverno.io_clusterpolicies.yaml",
-		"policy-kyverno/audit.yaml":                  "kyverno/kyverno.io_clusterpolicies.yaml",
-		"policy-kyverno-pressure/inject.yaml":        "kyverno/kyverno.io_clusterpolicies.yaml",
-		"policy-mutatingpolicy/inject.yaml":          "policies.kyverno.io/policies.kyverno.io_mutatingpolicies.yaml",
-		"policy-mutatingpolicy/audit.yaml":           "policies.kyverno.io/policies.kyverno.io_validatingpolicies.yaml",
-		"policy-mutatingpolicy-pressure/inject.yaml": "policies.kyverno.io/policies.kyverno.io_mutatingpolicies.yaml",
+		"policy-kyverno/inject.yaml":                   "kyverno/kyverno.io_clusterpolicies.yaml",
+		"policy-kyverno/audit.yaml":                    "kyverno/kyverno.io_clusterpolicies.yaml",
+		"policy-kyverno-pressure/inject.yaml":          "kyverno/kyverno.io_clusterpolicies.yaml",
+		"policy-mutatingpolicy/inject.yaml":            "policies.kyverno.io/policies.kyverno.io_mutatingpolicies.yaml",
+		"policy-mutatingpolicy/audit.yaml":             "policies.kyverno.io/policies.kyverno.io_validatingpolicies.yaml",
+		"policy-mutatingpolicy-pressure/inject.yaml":   "policies.kyverno.io/policies.kyverno.io_mutatingpolicies.yaml",
+		"policy-kyverno-label/inject.yaml":             "kyverno/kyverno.io_clusterpolicies.yaml",
+		"policy-kyverno-label/audit.yaml":              "kyverno/kyverno.io_clusterpolicies.yaml",
+		"policy-kyverno-label-rest/inject.yaml":        "kyverno/kyverno.io_clusterpolicies.yaml",
+		"policy-mutatingpolicy-label/inject.yaml":      "policies.kyverno.io/policies.kyverno.io_mutatingpolicies.yaml",
+		"policy-mutatingpolicy-label/audit.yaml":       "policies.kyverno.io/policies.kyverno.io_validatingpolicies.yaml",
+		"policy-mutatingpolicy-label-rest/inject.yaml": "policies.kyverno.io/policies.kyverno.io_mutatingpolicies.yaml",
 	} {
 		t.Run(file, func(t *testing.T) {
 			objects, err := fixture.Documents(filepath.Join(root, Dir, file))

@@ -1,11 +1,13 @@
 package injection
 
+import "github.com/podview/podview/daemon/label"
+
 // Label opts a namespace or a pod in (Enabled) or a pod out (Disabled). The
 // pod's label wins.
 const (
-	Label    = "podview.dev/inject"
-	Enabled  = "enabled"
-	Disabled = "disabled"
+	Label    = label.Key
+	Enabled  = label.Enabled
+	Disabled = label.Disabled
 )
 
 // Names that Kubernetes gives.
@@ -23,7 +25,7 @@ type Rules struct {
 	// pods must start when podview or Kyverno cannot.
 	Namespaces []string
 	// PodSecurity levels that refuse hostPath volumes. A pod with one would
-	// be rejected there, after the mutation.
+	// be rejected there, after the mutation. Labels are not refused.
 	PodSecurity []string
 	// RuntimeClasses that are injected all the same. The empty name is a pod
 	// without runtimeClassName. Kata and gVisor have a /proc of their own.

@@ -15,14 +15,27 @@ import (
 // background scan only, so admission never waits for it.
 func Audit(v injection.Variant, r injection.Rules) []runtime.Object {
 	return []runtime.Object{
-		withoutAutogen(validating(v.Name("podview-audit"), v, r, cel.OptedIn)),
-		withoutAutogen(validating(v.Name("podview-audit-pod"), v, r, cel.NotOptedIn)),
+		withoutAutogen(validating("podview-audit", volumes, cel.Constraints(r, cel.OptedIn, "pods", scanned...), cel.Running(r, cel.OptedIn), cel.HasVolumes(v))),
+		withoutAutogen(validating("podview-audit-pod", volumes, cel.Constraints(r, cel.NotOptedIn, "pods", scanned...), cel.Running(r, cel.NotOptedIn), cel.HasVolumes(v))),
 	}
 }
 
-func validating(name string, v injection.Variant, r injection.Rules, in cel.OptIn) *kyverno.ValidatingPolicy {
+// AuditLabels reports running pods of opted-in namespaces that lack the
+// label.
+func AuditLabels(r injection.Rules) []runtime.Object {
+	return []runtime.Object{
+		withoutAutogen(validating("podview-audit", "label", cel.LabelConstraints(r, scanned...), cel.RunningLabels(r), cel.HasLabel())),
+	}
+}
+
+const volumes = "volumes"
+
+// scanned is what the background scan makes its requests of.
+var scanned = []admissionv1.OperationType{admissionv1.Create, admissionv1.Update}
+
+// validating reports pods that lack something.
+func validating(name, lacks string, match admissionv1.MatchResources, conditions []admissionv1.MatchCondition, has string) *kyverno.ValidatingPolicy {
 	ignore := admissionv1.Ignore
-	match := cel.Constraints(r, in, "pods", admissionv1.Create, admissionv1.Update)
 	return &kyverno.ValidatingPolicy{
 		TypeMeta: metav1.TypeMeta{APIVersion: "policies.kyverno.io/v1", Kind: "ValidatingPolicy"},
 		ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{
@@ -31,7 +44,7 @@ func validating(name string, v injection.Variant, r injection.Rules, in cel.OptI
 			"policies.kyverno.io/severity":    "low",
 			"policies.kyverno.io/subject":     "Pod",
 			"policies.kyverno.io/minversion":  "1.17.0",
-			"policies.kyverno.io/description": "Reports running pods that opted in and lack podview's volumes. They were admitted while Kyverno was away, or before the label was set.",
+			"policies.kyverno.io/description": "Reports running pods that opted in and lack podview's " + lacks + ". They were admitted while Kyverno was away, or before the label was set.",
 		}},
 		Spec: kyverno.ValidatingPolicySpec{
 			EvaluationConfiguration: &kyverno.EvaluationConfiguration{
@@ -42,10 +55,10 @@ func validating(name string, v injection.Variant, r injection.Rules, in cel.OptI
 			FailurePolicy:    &ignore,
 			ValidationAction: []admissionv1.ValidationAction{admissionv1.Audit},
 			MatchConstraints: &match,
-			MatchConditions:  cel.Running(r, in),
+			MatchConditions:  conditions,
 			Validations: []admissionv1.Validation{{
-				Expression: cel.HasVolumes(v),
-				Message:    "the pod opted in and lacks podview's volumes: restart it",
+				Expression: has,
+				Message:    "the pod opted in and lacks podview's " + lacks + ": restart it",
 			}},
 		},
 	}

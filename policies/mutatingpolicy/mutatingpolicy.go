@@ -21,22 +21,39 @@ const timeoutSeconds = 5
 func Objects(v injection.Variant, r injection.Rules) []runtime.Object {
 	var objects []runtime.Object
 	for _, p := range cel.Policies(v, r) {
-		objects = append(objects, withoutAutogen(mutating(p)))
+		objects = append(objects, withoutAutogen(mutating(p, about{
+			title:       "Mount podview's files into pods",
+			description: "Adds a read-only mount per file of /proc and /sys that podview serves to the pods of namespaces, and to pods, labelled podview.dev/inject=enabled.",
+		})))
 	}
 	return objects
 }
 
-func mutating(p cel.Policy) *kyverno.MutatingPolicy {
+// Labels are the policies that label pods.
+func Labels(l injection.Labels, r injection.Rules) []runtime.Object {
+	var objects []runtime.Object
+	for _, p := range cel.LabelPolicies(l, r) {
+		objects = append(objects, withoutAutogen(mutating(p, about{
+			title:       "Label pods for podview's NRI plugin",
+			description: "Gives the pods of namespaces labelled podview.dev/inject=enabled the same label. The NRI plugin on the node mounts podview's files into them.",
+		})))
+	}
+	return objects
+}
+
+type about struct{ title, description string }
+
+func mutating(p cel.Policy, a about) *kyverno.MutatingPolicy {
 	ignore := admissionv1.Ignore
 	return &kyverno.MutatingPolicy{
 		TypeMeta: metav1.TypeMeta{APIVersion: "policies.kyverno.io/v1", Kind: "MutatingPolicy"},
 		ObjectMeta: metav1.ObjectMeta{Name: p.Name, Annotations: map[string]string{
-			"policies.kyverno.io/title":       "Mount podview's files into pods",
+			"policies.kyverno.io/title":       a.title,
 			"policies.kyverno.io/category":    "podview",
 			"policies.kyverno.io/severity":    "low",
 			"policies.kyverno.io/subject":     "Pod",
 			"policies.kyverno.io/minversion":  "1.17.0",
-			"policies.kyverno.io/description": "Adds a read-only mount per file of /proc and /sys that podview serves to the pods of namespaces, and to pods, labelled podview.dev/inject=enabled.",
+			"policies.kyverno.io/description": a.description,
 		}},
 		Spec: kyverno.MutatingPolicySpec{
 			EvaluationConfiguration: &kyverno.MutatingPolicyEvaluationConfiguration{

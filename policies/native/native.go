@@ -12,8 +12,17 @@ import (
 
 // Objects are the policies of a variant, each followed by its binding.
 func Objects(v injection.Variant, r injection.Rules) []runtime.Object {
+	return bound(cel.Policies(v, r))
+}
+
+// Labels are the policies that label pods, each followed by its binding.
+func Labels(l injection.Labels, r injection.Rules) []runtime.Object {
+	return bound(cel.LabelPolicies(l, r))
+}
+
+func bound(policies []cel.Policy) []runtime.Object {
 	var objects []runtime.Object
-	for _, p := range cel.Policies(v, r) {
+	for _, p := range policies {
 		objects = append(objects, policy(p), binding(p.Name))
 	}
 	return objects

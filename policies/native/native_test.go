@@ -13,18 +13,20 @@ import (
 // TestAdmission has the API server's plugin admit every fixture. A pod must
 // become its document in patched.yaml, or stay as it is if there is none.
 func TestAdmission(t *testing.T) {
-	for suite, component := range map[string]string{
-		"podview-inject":           "policy-native",
-		"podview-inject-ephemeral": "policy-native",
-		"podview-inject-pressure":  "policy-native-pressure",
+	for suite, test := range map[string]struct{ pods, component string }{
+		"podview-inject":           {"podview-inject", "policy-native"},
+		"podview-inject-ephemeral": {"podview-inject-ephemeral", "policy-native"},
+		"podview-inject-pressure":  {"podview-inject-pressure", "policy-native-pressure"},
+		"podview-label":            {"podview-label", "policy-native-label"},
+		"podview-label-rest":       {"podview-label", "policy-native-label-rest"},
 	} {
 		t.Run(suite, func(t *testing.T) {
-			s, err := fixture.Load("..", suite)
+			s, err := fixture.Load("..", test.pods)
 			if err != nil {
 				t.Fatal(err)
 			}
-			server := start(t, policies(t, component), s.Namespaces)
-			patched := documents(t, filepath.Join(s.Dir, "patched.yaml"))
+			server := start(t, policies(t, test.component), s.Namespaces)
+			patched := documents(t, filepath.Join("..", suite, ".kyverno-test", "patched.yaml"))
 			admit := func(o *unstructured.Unstructured) *corev1.Pod {
 				var admitted *corev1.Pod
 				if suite == "podview-inject-ephemeral" {

@@ -18,7 +18,7 @@ import (
 const module = "github.com/podview/podview/daemon/"
 
 // pure packages compute; they read no file and no clock.
-var pure = []string{"paths", "internal/view", "internal/sample", "internal/procfile", "internal/sysfile", "internal/cgroup", "internal/quantity", "internal/summary"}
+var pure = []string{"paths", "label", "internal/view", "internal/sample", "internal/procfile", "internal/sysfile", "internal/cgroup", "internal/quantity", "internal/summary"}
 
 // onlyIn lists the packages that may import what is dangerous or big.
 var onlyIn = map[string][]string{
@@ -33,7 +33,9 @@ var onlyIn = map[string][]string{
 	module + "internal/fusefs":        {"", "internal/ledger"},
 	module + "internal/fusedev":       {"", "internal/holder", "internal/ledger", "internal/nullserver"},
 	module + "internal/pipeline":      {""},
-	module + "internal/reattach":      {""},
+	module + "internal/reattach":      {"", "internal/nri"},
+	module + "internal/nri":           {""},
+	"github.com/containerd/nri":       {"internal/nri"},
 	module + "internal/handover":      {""},
 	module + "internal/failopen":      {""},
 	module + "internal/syscallview":   {"", "internal/demo"},

@@ -22,6 +22,9 @@ func newServer(fs fuse.RawFileSystem) *server {
 	s.ProtocolServer = fuse.NewProtocolServer(fs, &fuse.MountOptions{
 		MaxWrite:           maxWriteBytes,
 		DisableReadDirPlus: true,
+		// Kernels since 6.12 then let mounts of our files be idmapped. Requests
+		// through such a mount have no uid, which nothing here looks at.
+		IDMappedMount: true,
 		// MAX_PAGES would shrink reads to MaxWrite; without it they may be
 		// 32 pages (FUSE_DEFAULT_MAX_PAGES_PER_REQ).
 		DisabledCapabilities: fuse.CAP_MAX_PAGES,

@@ -95,6 +95,17 @@ func At(mounts []Mount, path string) []Mount {
 	return there
 }
 
+// In returns the mount that whoever opens path finds it in: the last one at
+// path or, with none there, at the nearest directory above that has one.
+func In(mounts []Mount, path string) (m Mount, ok bool) {
+	for _, prefix := range slices.Backward(prefixes(path)) {
+		if there := At(mounts, prefix); len(there) > 0 {
+			return there[len(there)-1], true
+		}
+	}
+	return Mount{}, false
+}
+
 // top tells whether the list lacks m's parent. An initramfs is its own.
 func top(mounts []Mount, m Mount) bool {
 	return m.Parent == m.ID || !slices.ContainsFunc(mounts, func(other Mount) bool { return other.ID == m.Parent })

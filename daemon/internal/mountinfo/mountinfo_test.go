@@ -73,6 +73,24 @@ func TestAt(t *testing.T) {
 	}
 }
 
+func TestIn(t *testing.T) {
+	for path, want := range map[string]int{
+		"/": 500, "/etc": 500, "/proc": 501, "/proc/stat": 501, "/proc/meminfo": 503,
+		"/sys/devices/system/node": 504, "/sys/devices/system/cpu": 505, "/sys/devices/system/cpu/online": 505,
+	} {
+		if m, ok := In(parse(t, container), path); !ok || m.ID != want {
+			t.Errorf("%s is in %+v, want %d", path, m, want)
+		}
+	}
+	hidden := parse(t, container+"510 504 0:54 / /sys/devices rw - tmpfs none rw")
+	if m, ok := In(hidden, "/sys/devices/system/cpu"); !ok || m.ID != 510 {
+		t.Errorf("in %+v, not in what hides the mount there", m)
+	}
+	if m, ok := In(nil, "/proc"); ok {
+		t.Errorf("no mounts: %+v", m)
+	}
+}
+
 // chroot(2) leaves the mounts below the new root, without a root of their own.
 func TestAtInChroot(t *testing.T) {
 	mounts := parse(t, `501 26 0:51 / /proc rw - proc proc rw

@@ -3,6 +3,8 @@ package reattach
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/podview/podview/daemon/internal/mountinfo"
@@ -13,6 +15,10 @@ import (
 type judge struct {
 	host host
 	view string // the living view's superblock
+	// only and id are Attach's: the paths that it looks at, and the
+	// container's. Without them all paths are, but only for mounts of ours.
+	only []string
+	id   string
 	// ask returns the state of the view that shows at path for a process.
 	ask func(pid int, path string) (mountinfo.State, error)
 	// asked remembers the answers, by superblock: one that does not answer
@@ -26,11 +32,20 @@ func newJudge(h host, view, procfs string) *judge {
 	}}
 }
 
-// target is one emulated path of a container where a mount of ours is.
+// clone is a judge for another goroutine.
+func (j *judge) clone() *judge {
+	other := *j
+	other.asked = maps.Clone(j.asked)
+	return &other
+}
+
+// target is one emulated path of a container where the view belongs.
 type target struct {
 	path string
-	// mounts are ours, the uppermost first.
+	// mounts are ours, the uppermost first. With none there, bare is the
+	// container's own /proc or /sys.
 	mounts []mountinfo.Mount
+	bare   mountinfo.Mount
 	// masks are directories below path that the runtime has hidden.
 	masks []string
 }
@@ -46,14 +61,26 @@ func (j *judge) targets(pid int, mounts []mountinfo.Mount, c *Container) []targe
 	var all []target
 	for _, p := range paths.All {
 		t := target{path: p.Path}
+		if j.only != nil && !slices.Contains(j.only, p.Path) {
+			continue
+		}
 		there := mountinfo.At(mounts, p.Path)
 		if len(there) == 0 {
+			if t.bare = j.own(mounts, p.Path); t.bare.Point == "" || onHost {
+				continue
+			}
+			var err error
+			if t.masks, err = masks(mounts, t.bare, p.Path); err != nil {
+				c.fail(p.Path, err)
+				continue
+			}
+			all = append(all, t)
 			continue
 		}
 		top := there[len(there)-1]
 		yes, err := j.ours(pid, p.Path, top, onHost)
 		if yes {
-			t.masks, err = masks(mounts, top)
+			t.masks, err = masks(mounts, top, p.Path)
 		}
 		if err != nil {
 			c.fail(p.Path, err)
@@ -110,12 +137,31 @@ func (j *judge) failOpen(m mountinfo.Mount, path string) bool {
 	return m.FSType == "sysfs" && m.Dev == j.host.sys.Dev && m.Root == strings.TrimPrefix(path, "/sys")
 }
 
-// masks are the directories below m over which the runtime has mounted an
+// own is the mount that path is in, if that is the container's own /proc or
+// /sys, with nothing of anybody else's in between, and Attach asks. The host's /proc was bound there on purpose. Its /sys can't be told from
+// that of a container that has the host's network: they are one superblock.
+func (j *judge) own(mounts []mountinfo.Mount, path string) mountinfo.Mount {
+	if j.only == nil {
+		return mountinfo.Mount{}
+	}
+	m, _ := mountinfo.In(mounts, path)
+	inProc := m.Point == "/proc" && m.FSType == "proc" && m.Dev != j.host.proc.Dev
+	inSys := m.Point == "/sys" && m.FSType == "sysfs"
+	if m.Root != "/" || !inProc && !inSys {
+		return mountinfo.Mount{}
+	}
+	return m
+}
+
+// masks are the directories of m, below path, over which the runtime has mounted an
 // empty tmpfs (runc's maskPaths; Kubernetes masks cpuN/thermal_throttle since
 // 1.33). They are lost with m, so they are made again on the view. Any other
 // mount below m is an error.
-func masks(mounts []mountinfo.Mount, m mountinfo.Mount) (points []string, err error) {
+func masks(mounts []mountinfo.Mount, m mountinfo.Mount, path string) (points []string, err error) {
 	for _, child := range mountinfo.Children(mounts, m) {
+		if !strings.HasPrefix(child.Point, path+"/") {
+			continue
+		}
 		if child.FSType != "tmpfs" || child.Root != "/" {
 			return nil, fmt.Errorf("%s is mounted below, on %s, and would be lost", child.FSType, child.Point)
 		}

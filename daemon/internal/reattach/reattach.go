@@ -28,6 +28,9 @@
 // also those of another podview, lxcfs, other files bound over /proc/meminfo,
 // a view at another place, and mounts that something else hides.
 //
+// Attach knows more: a container that is to have the view, from its runtime.
+// It attaches the view there also where nothing is mounted.
+//
 // # How it is replaced
 //
 // A clone of the view's mount (open_tree) is made here and moved into the
@@ -160,7 +163,7 @@ func repair(ns namespace, j *judge, v *view, config Config) (c Container, there 
 				c.Replaced = append(c.Replaced, t.path)
 			}
 		case len(targets) > 0:
-			v.attach(config.Proc, &c, targets)
+			v.attach(config.Proc, &c, j)
 		}
 		return c, true
 	}

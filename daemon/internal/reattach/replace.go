@@ -14,14 +14,16 @@ import (
 // the way to its own /proc or /sys.
 const attachTimeout = 10 * time.Second
 
-// attach replaces the targets in c's mount namespace.
-func (v *view) attach(procfs string, c *Container, targets []target) {
+// attach replaces in c's mount namespace what j judges to be ours.
+func (v *view) attach(procfs string, c *Container, j *judge) {
 	done := make(chan Container, 1)
 	before := *c
+	// The timeout leaves this one behind.
+	j = j.clone()
 	go func() {
 		// All that it opens is closed by it, also after the timeout.
 		after := before
-		v.attachNow(procfs, &after, targets)
+		v.attachNow(procfs, &after, j)
 		done <- after
 	}()
 	select {
@@ -31,8 +33,8 @@ func (v *view) attach(procfs string, c *Container, targets []target) {
 	}
 }
 
-func (v *view) attachNow(procfs string, c *Container, targets []target) {
-	entrance, err := openEntrance(procfs, c.PID, c.MountNS)
+func (v *view) attachNow(procfs string, c *Container, j *judge) {
+	entrance, err := openEntrance(procfs, c.PID, c.MountNS, j.id)
 	if gone(err) {
 		return
 	}
@@ -41,6 +43,17 @@ func (v *view) attachNow(procfs string, c *Container, targets []target) {
 		return
 	}
 	defer entrance.close()
+	// Again, because it is locked only now.
+	mounts, err := mountinfo.Read(fmt.Sprintf("%s/%d/mountinfo", procfs, c.PID))
+	if gone(err) {
+		return
+	}
+	if err != nil {
+		c.fail("", err)
+		return
+	}
+	c.Failures = nil
+	targets := j.targets(c.PID, mounts, c)
 	clones := make([]int, len(targets))
 	for i, t := range targets {
 		// Here: in there, the view has no path.
@@ -74,10 +87,15 @@ func (v *view) attachNow(procfs string, c *Container, targets []target) {
 // moveMountBeneath is MOVE_MOUNT_BENEATH (linux/mount.h), since Linux 6.5.
 const moveMountBeneath = 0x200
 
-// replace puts the mount clone where the target's mounts are. The calling
-// thread is in the container.
+// replace puts the mount clone where the target's mounts are, if any. The
+// calling thread is in the container.
 func (t *target) replace(clone int) error {
 	const fromFD = unix.MOVE_MOUNT_F_EMPTY_PATH
+	if len(t.mounts) == 0 {
+		if err := t.check(t.bare); err != nil {
+			return err
+		}
+	}
 	for i, m := range t.mounts {
 		if err := t.check(m); err != nil {
 			return err

@@ -1,7 +1,10 @@
 package reattach
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"os"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -34,25 +37,68 @@ type entrance struct {
 	root int // its root directory: chroot(2) may have moved it
 }
 
-func openEntrance(procfs string, pid int, inode uint64) (e entrance, err error) {
-	dir := fmt.Sprintf("%s/%d", procfs, pid)
-	e.ns, err = unix.Open(dir+"/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+// openEntrance opens everything by way of one directory of /proc, which is
+// never another process's. inode is that of the namespace that was looked at,
+// and id, if not "", is in the name of the process's cgroup: a pid that comes
+// from elsewhere may be a stranger's by now.
+func openEntrance(procfs string, pid int, inode uint64, id string) (e entrance, err error) {
+	name := fmt.Sprintf("%s/%d", procfs, pid)
+	dir, err := unix.Open(name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return e, fmt.Errorf("open %s/ns/mnt: %w", dir, err)
+		return e, fmt.Errorf("open %s: %w", name, err)
 	}
-	e.root, err = unix.Open(dir+"/root", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	defer unix.Close(dir)
+	if err := belongs(dir, id); err != nil {
+		return e, fmt.Errorf("%s: %w", name, err)
+	}
+	e.ns, err = unix.Openat(dir, "ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return e, fmt.Errorf("open %s/ns/mnt: %w", name, err)
+	}
+	e.root, err = unix.Openat(dir, "root", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		unix.Close(e.ns)
-		return e, fmt.Errorf("open %s/root: %w", dir, err)
+		return e, fmt.Errorf("open %s/root: %w", name, err)
 	}
 	var st unix.Stat_t
 	if err = unix.Fstat(e.ns, &st); err == nil && st.Ino != inode {
 		err = unix.ESRCH // the pid is another process's by now
 	}
+	if err == nil {
+		// Another podview may be at the same. Waiting has a limit: attachTimeout.
+		err = flock(e.ns)
+	}
 	if err != nil {
 		e.close()
 	}
 	return e, err
+}
+
+// belongs tells whether the process's cgroup names the container.
+func belongs(procDir int, id string) error {
+	if id == "" {
+		return nil
+	}
+	fd, err := unix.Openat(procDir, "cgroup", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	file := os.NewFile(uintptr(fd), "cgroup")
+	defer file.Close()
+	text, err := io.ReadAll(file)
+	if err == nil && !bytes.Contains(text, []byte(id)) {
+		err = fmt.Errorf("its cgroup is not the container %s's", id)
+	}
+	return err
+}
+
+// flock is released with the file.
+func flock(fd int) error {
+	for {
+		if err := unix.Flock(fd, unix.LOCK_EX); err != unix.EINTR {
+			return err
+		}
+	}
 }
 
 func (e entrance) close() {

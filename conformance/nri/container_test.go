@@ -1,0 +1,174 @@
+package nri
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/containerd/nri/pkg/api"
+	"golang.org/x/sys/unix"
+)
+
+// memoryMiB is every container's limit.
+const memoryMiB = 128
+
+// containerEnv makes this binary a container's only process. Its value are
+// the mounts that it makes, as a runtime would have made them before.
+const containerEnv = "PODVIEW_TEST_CONTAINER"
+
+// process is a running container.
+type process struct {
+	pid     int
+	in      io.Writer
+	answers *bufio.Reader
+}
+
+// startProcess starts a container with these mounts, in a cgroup that is
+// named after it.
+func startProcess(t *testing.T, id string, mounts []*api.Mount, userNamespace bool) *process {
+	t.Helper()
+	text, err := json.Marshal(mounts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), containerEnv+"="+string(text))
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID}
+	if userNamespace { // as of a pod with hostUsers: false
+		ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 100000, Size: 1 << 16}}
+		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings, cmd.SysProcAttr.GidMappings = ids, ids
+		cmd.SysProcAttr.Credential = &syscall.Credential{}
+	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	group := newCgroup(t, id)
+	t.Cleanup(func() { // before the cgroup is removed
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	if err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(cmd.Process.Pid)), 0); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd.Process.Pid, in, bufio.NewReader(out)}
+	if got := p.ask(t, "mount"); got != "mounted" {
+		t.Fatalf("container: %s", got)
+	}
+	return p
+}
+
+// newCgroup makes a cgroup with the memory limit, of version 1 or 2.
+func newCgroup(t *testing.T, id string) string {
+	t.Helper()
+	top, limit := "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
+		top, limit = "/sys/fs/cgroup", "memory.max"
+		_ = os.WriteFile(top+"/cgroup.subtree_control", []byte("+memory"), 0) // without it the limit's file is missing
+	}
+	dir := filepath.Join(top, id)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.Remove(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.WriteFile(filepath.Join(dir, limit), []byte(strconv.Itoa(memoryMiB<<20)), 0); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func (p *process) ask(t *testing.T, question string) string {
+	t.Helper()
+	if _, err := fmt.Fprintln(p.in, question); err != nil {
+		t.Fatal(err)
+	}
+	line, err := p.answers.ReadString('\n')
+	if err != nil {
+		t.Fatalf("%s: %v", question, err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// memory is the first line of meminfo in the container, its words.
+func (p *process) memory(t *testing.T) string { t.Helper(); return p.ask(t, "/proc/meminfo") }
+
+var ownMemory = fmt.Sprintf("MemTotal: %d kB", memoryMiB<<10)
+
+// views are the points where a view is mounted in the container.
+func (p *process) views(t *testing.T) (points []string) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", p.pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); strings.Contains(line, " - fuse.podview ") && strings.HasPrefix(fields[4], "/proc/") || strings.Contains(line, " - fuse.podview ") && strings.HasPrefix(fields[4], "/sys/") {
+			points = append(points, fields[4])
+		}
+	}
+	return points
+}
+
+// containerMain is the container's process.
+func containerMain(text string) int {
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if lines.Text() == "mount" {
+			if err := mountAll(text); err != nil {
+				fmt.Println(err)
+				return 1
+			}
+			fmt.Println("mounted")
+			continue
+		}
+		content, err := os.ReadFile(lines.Text())
+		line, _, _ := strings.Cut(string(content), "\n")
+		if err != nil {
+			line = err.Error()
+		}
+		fmt.Println(strings.Join(strings.Fields(line), " "))
+	}
+	return 0
+}
+
+func mountAll(text string) error {
+	var mounts []*api.Mount
+	if err := json.Unmarshal([]byte(text), &mounts); err != nil {
+		return err
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	// A new /proc, which the binds come onto. /sys stays.
+	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+		return err
+	}
+	for _, m := range mounts {
+		if m.Type == "bind" {
+			if err := unix.Mount(m.Source, m.Destination, "", unix.MS_BIND, ""); err != nil {
+				return fmt.Errorf("%s on %s: %w", m.Source, m.Destination, err)
+			}
+		}
+	}
+	return nil
+}

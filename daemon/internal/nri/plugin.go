@@ -1,0 +1,103 @@
+package nri
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/containerd/nri/pkg/api"
+	"k8s.io/klog/v2"
+
+	"github.com/podview/podview/daemon/internal/reattach"
+)
+
+// plugin answers the runtime's calls. It subscribes to what it has methods
+// for, and to nothing else.
+type plugin struct {
+	rules    Rules
+	attacher *attacher
+	// synchronized is called when the runtime has told all that it has.
+	synchronized func()
+}
+
+// CreateContainer adds the mounts. Without a view that answers the container
+// starts with the host's figures.
+func (p *plugin) CreateContainer(_ context.Context, pod *api.PodSandbox, c *api.Container) (*api.ContainerAdjustment, []*api.ContainerUpdate, error) {
+	if !p.rules.Wants(pod) {
+		return nil, nil, nil
+	}
+	start := time.Now()
+	h := p.attacher.view()
+	add := p.rules.Mounts(c.GetMounts(), h.has)
+	if h.superblock == "" {
+		klog.InfoS("No view is served; the container starts without, and gets it when there is one", "container", nameOf(pod, c))
+	}
+	if len(add) == 0 {
+		return nil, nil, nil
+	}
+	adjustment := &api.ContainerAdjustment{}
+	for _, m := range add {
+		adjustment.AddMount(m)
+	}
+	klog.V(1).InfoS("Mounting the view", "container", nameOf(pod, c), "mounts", len(add), "took", time.Since(start))
+	return adjustment, nil, nil
+}
+
+// PostStartContainer looks after what CreateContainer could not do.
+func (p *plugin) PostStartContainer(_ context.Context, pod *api.PodSandbox, c *api.Container) error {
+	if p.rules.Wants(pod) && c.GetPid() != 0 {
+		p.attacher.start(running(pod, c))
+	}
+	return nil
+}
+
+func (p *plugin) RemoveContainer(_ context.Context, _ *api.PodSandbox, c *api.Container) error {
+	p.attacher.remove(c.GetId())
+	return nil
+}
+
+// Synchronize is told of everything that is there when the plugin connects.
+func (p *plugin) Synchronize(_ context.Context, pods []*api.PodSandbox, containers []*api.Container) ([]*api.ContainerUpdate, error) {
+	byID := map[string]*api.PodSandbox{}
+	for _, pod := range pods {
+		byID[pod.GetId()] = pod
+	}
+	var all []container
+	for _, c := range containers {
+		pod := byID[c.GetPodSandboxId()]
+		// One that was created and not started has no pid yet.
+		if c.GetState() == api.ContainerState_CONTAINER_RUNNING && c.GetPid() != 0 && p.rules.Wants(pod) {
+			all = append(all, running(pod, c))
+		}
+	}
+	klog.InfoS("Connected to the container runtime", "containers", len(containers), "labelled and running", len(all))
+	p.attacher.replace(all)
+	p.synchronized()
+	return nil, nil
+}
+
+func running(pod *api.PodSandbox, c *api.Container) container {
+	return container{id: c.GetId(), pid: int(c.GetPid()), name: nameOf(pod, c), mounts: c.GetMounts()}
+}
+
+func nameOf(pod *api.PodSandbox, c *api.Container) string {
+	return strings.Join([]string{pod.GetNamespace(), pod.GetName(), c.GetName()}, "/")
+}
+
+// attachTo gives one running container what it lacks of the view.
+func attachTo(rules Rules, procfs string) func(container, []string) error {
+	return func(c container, has []string) error {
+		report, err := reattach.Attach(
+			reattach.Config{View: rules.View, Proc: procfs},
+			reattach.Target{PID: c.pid, ID: c.id, Paths: rules.Attachable(c.mounts, has)})
+		switch failed := report.Err(); {
+		case err != nil:
+			klog.ErrorS(err, "Could not attach the view; trying again when it answers", "container", c.name)
+		case failed != nil:
+			klog.ErrorS(failed, "Could not attach all of the view", "container", c.name, "attached", len(report.Replaced), "failed", len(report.Failures))
+		case len(report.Replaced) > 0:
+			klog.InfoS("Attached the view to a running container", "container", c.name, "attached", len(report.Replaced), "took", report.Took)
+		}
+		return err
+	}
+}
