@@ -48,6 +48,10 @@ func Start(ctx context.Context, c Config) (*Flux, error) {
 	if err := os.MkdirAll(filepath.Join(c.Dir, "artifacts"), 0o755); err != nil {
 		return nil, err
 	}
+	namespace := `{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "` + Namespace + `"}}`
+	if _, err := c.Kubectl.Input(ctx, []byte(namespace), "apply", "--server-side", "-f", "-"); err != nil {
+		return nil, err
+	}
 	if _, err := c.Kubectl.Do(ctx, "apply", "--server-side", "-f", filepath.Join(c.Bin, "flux.yaml")); err != nil {
 		return nil, err
 	}
@@ -70,12 +74,12 @@ func Start(ctx context.Context, c Config) (*Flux, error) {
 
 func (f *Flux) start() (err error) {
 	c, background := f.config, context.Background()
-	f.server, err = process.Start(c.Kubectl(background, "busybox", "httpd", "-f", "-v",
+	f.server, err = process.Start("httpd", c.Kubectl(background, "busybox", "httpd", "-f", "-v",
 		"-p", address(c.IP, artifactPort), "-h", filepath.Join(c.Dir, "artifacts")), filepath.Join(c.Dir, "artifacts.log"))
 	if err != nil {
 		return err
 	}
-	f.controller, err = process.Start(c.Kubectl(background, "env", "RUNTIME_NAMESPACE="+Namespace,
+	f.controller, err = process.Start("kustomize-controller", c.Kubectl(background, "env", "RUNTIME_NAMESPACE="+Namespace,
 		filepath.Join(c.Bin, "kustomize-controller"), "--watch-all-namespaces", "--events-addr=",
 		"--metrics-addr="+address(c.IP, metricsPort), "--health-addr="+address(c.IP, healthPort)),
 		filepath.Join(c.Dir, "kustomize-controller.log"))
@@ -127,6 +131,9 @@ func (f *Flux) Publish(ctx context.Context, repository string, tree fs.FS, direc
 func (f *Flux) WaitReady(ctx context.Context, kustomization string) (revision string, err error) {
 	const fields = `{.status.conditions[?(@.type=="Ready")].status} {.status.lastAppliedRevision} {.status.conditions[?(@.type=="Ready")].message}`
 	err = kubectl.Until(ctx, func() error {
+		if err := f.controller.Err(); err != nil {
+			return err
+		}
 		out, err := f.config.Kubectl.Do(ctx, "-n", Namespace, "get", "kustomization", kustomization, "-o", "jsonpath="+fields)
 		if err != nil {
 			return err
@@ -136,7 +143,7 @@ func (f *Flux) WaitReady(ctx context.Context, kustomization string) (revision st
 			return fmt.Errorf("%s is not ready: %s", kustomization, out)
 		}
 		revision, _, _ = strings.Cut(rest, " ")
-		return f.controller.Err()
+		return nil
 	})
 	return revision, err
 }

@@ -5,10 +5,13 @@ package kubectl
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/podview/podview/conformance/e2e/process"
 )
 
 // Client runs kubectl against one cluster. It makes a command that runs in the
@@ -31,13 +34,13 @@ func (c Client) Input(ctx context.Context, stdin []byte, args ...string) (string
 	return out.String(), nil
 }
 
-// Until calls done until it says so. The error is that of the last call when
-// the context ends.
+// Until calls done until it says so by nil, until a program that it looked at
+// has ended, or until the context ends. The error is that of the last call.
 func Until(ctx context.Context, done func() error) error {
 	for {
 		err := done()
-		if err == nil {
-			return nil
+		if err == nil || errors.Is(err, process.ErrEnded) {
+			return err
 		}
 		select {
 		case <-ctx.Done():

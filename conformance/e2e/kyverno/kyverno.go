@@ -47,7 +47,8 @@ type Kyverno struct {
 	admission, reports *process.Process
 }
 
-// Install applies the manifest. It starts nothing.
+// Install applies the manifest and waits until it is in force. It starts
+// nothing.
 func Install(ctx context.Context, c Config) (*Kyverno, error) {
 	text, err := os.ReadFile(filepath.Join(c.Bin, "kyverno.yaml"))
 	if err != nil {
@@ -66,7 +67,22 @@ func Install(ctx context.Context, c Config) (*Kyverno, error) {
 	if _, err := c.Kubectl.Do(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"); err != nil {
 		return nil, err
 	}
-	return &Kyverno{config: c, install: parsed}, nil
+	k := &Kyverno{config: c, install: parsed}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return k, kubectl.Until(ctx, func() error { return k.allowed(ctx) })
+}
+
+// allowed: the rights come from roles that the controller-manager adds up. In
+// a cluster a controller that comes too early is started again.
+func (k *Kyverno) allowed(ctx context.Context) error {
+	for _, deployment := range []string{admission, reports} {
+		as := "system:serviceaccount:" + namespace + ":" + k.install.controllers[deployment].serviceAccount
+		if out, err := k.config.Kubectl.Do(ctx, "auth", "can-i", "get", "customresourcedefinitions", "--as", as); err != nil {
+			return fmt.Errorf("%s: %s: %w", as, strings.TrimSpace(out), err)
+		}
+	}
+	return nil
 }
 
 // Start returns when the API server has the webhooks and they answer.
@@ -84,7 +100,6 @@ func (k *Kyverno) Start(ctx context.Context) error {
 		return err
 	}
 	if err := kubectl.Until(ctx, func() error { return k.ready(ctx) }); err != nil {
-		err = errors.Join(err, k.admission.Err(), k.reports.Err())
 		k.Stop()
 		return fmt.Errorf("kyverno is not ready, see %s: %w", k.config.Dir, err)
 	}
@@ -132,11 +147,11 @@ func (k *Kyverno) run(ctx context.Context, program, deployment string, args ...s
 	if err != nil {
 		return nil, err
 	}
-	args = append(append(c.args[:len(c.args):len(c.args)], "--kubeconfig="+kubeconfig, "--disableMetrics=true"), args...)
+	args = append(append(c.args[:len(c.args):len(c.args)], "--kubeconfig="+kubeconfig, "--disableMetrics=true", "--otelConfig=none"), args...)
 	// A process outlives the context of its start.
 	argv := append(append(c.env[:len(c.env):len(c.env)], filepath.Join(k.config.Bin, program)), args...)
 	cmd := k.config.Kubectl(context.Background(), "env", argv...)
-	return process.Start(cmd, filepath.Join(k.config.Dir, deployment+".log"))
+	return process.Start(program, cmd, filepath.Join(k.config.Dir, deployment+".log"))
 }
 
 // kubeconfig writes the administrator's with a token of the service account.

@@ -2,6 +2,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,15 +10,20 @@ import (
 	"time"
 )
 
+// ErrEnded is what Err's errors are.
+var ErrEnded = errors.New("ended")
+
 // Process is a running program with all that it started.
 type Process struct {
+	name string
 	cmd  *exec.Cmd
 	done chan struct{}
 	err  error // of the program's end, once done is closed
 }
 
-// Start starts a command whose output goes to a new file.
-func Start(cmd *exec.Cmd, log string) (*Process, error) {
+// Start starts a command whose output goes to a new file. The name is what
+// errors call it.
+func Start(name string, cmd *exec.Cmd, log string) (*Process, error) {
 	out, err := os.Create(log)
 	if err != nil {
 		return nil, err
@@ -29,7 +35,7 @@ func Start(cmd *exec.Cmd, log string) (*Process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &Process{cmd: cmd, done: make(chan struct{})}
+	p := &Process{name: name, cmd: cmd, done: make(chan struct{})}
 	go func() {
 		p.err = cmd.Wait()
 		close(p.done)
@@ -41,7 +47,7 @@ func Start(cmd *exec.Cmd, log string) (*Process, error) {
 func (p *Process) Err() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s ended: %v", p.cmd, p.err)
+		return fmt.Errorf("%s %w: %v", p.name, ErrEnded, p.err)
 	default:
 		return nil
 	}

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 func TestStop(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	// The child would live on if only the shell were told.
-	p, err := Start(exec.Command("sh", "-c", "sleep 1000 & echo $!; wait"), log)
+	p, err := Start("sh", exec.Command("sh", "-c", "sleep 1000 & echo $!; wait"), log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,8 +26,8 @@ func TestStop(t *testing.T) {
 		t.Error("while it runs:", err)
 	}
 	p.Stop(time.Minute)
-	if p.Err() == nil {
-		t.Error("stopped, and no error")
+	if err := p.Err(); !errors.Is(err, ErrEnded) {
+		t.Error("stopped:", err)
 	}
 	// Its new parent has to reap it.
 	for alive := true; alive; {
@@ -38,7 +39,7 @@ func TestStop(t *testing.T) {
 
 func TestStopKills(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
-	p, err := Start(exec.Command("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"), log)
+	p, err := Start("sh", exec.Command("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"), log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 	// In the network of the first node and its pid namespace, to die with it,
 	// but with this machine's files, of which the guest gets copies.
 	args := append([]string{"--target", strconv.Itoa(c.Init), "--net", "--pid", "--"}, c.arguments(root)...)
-	n.qemu, err = process.Start(exec.Command("nsenter", args...), n.Log())
+	n.qemu, err = process.Start("qemu", exec.Command("nsenter", args...), n.Log())
 	if err != nil {
 		return nil, err
 	}
@@ -145,13 +145,11 @@ func (c Config) arguments(root string) []string {
 func (n *Node) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bootSeconds*time.Second)
 	defer cancel()
-	var ended error
-	err := kubectl.Until(ctx, func() error {
-		if ended = n.qemu.Err(); ended != nil {
-			return nil
+	return kubectl.Until(ctx, func() error {
+		if err := n.qemu.Err(); err != nil {
+			return err
 		}
 		_, err := n.config.Kubectl.Do(ctx, "wait", "--for=condition=Ready", "node/"+Name, "--timeout=5s")
 		return err
 	})
-	return errors.Join(ended, err)
 }
