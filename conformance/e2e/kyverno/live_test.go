@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	component = "../../../kustomize/components/policy-kyverno"
-	pod       = `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": %q}, "spec": {"containers": [{"name": "c", "image": "x"}]}}`
+	pod = `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": %q}, "spec": {"containers": [{"name": "c", "image": "x"}]}}`
 )
 
 // running is the cluster in E2E_CLUSTER, that `make e2e-up` started, with
@@ -44,11 +43,22 @@ func running(t *testing.T) (*Kyverno, kubectl.Client, string) {
 	namespace := fmt.Sprint("kyverno-", time.Now().UnixNano())
 	do(t, client, "create", "namespace", namespace)
 	do(t, client, "label", "namespace", namespace, "podview.dev/inject=enabled")
+	do(t, client, "-n", namespace, "wait", "--for=create", "serviceaccount/default", "--timeout=30s")
 	t.Cleanup(func() {
 		// Not t.Context(), which has ended.
 		client.Do(context.Background(), "delete", "namespace", namespace, "--wait=false")
 	})
 	return k, client, namespace
+}
+
+// component is absolute: a program that enters the cluster is in its root.
+func component(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("../../../kustomize/components/policy-kyverno")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func do(t *testing.T, client kubectl.Client, args ...string) string {
@@ -77,8 +87,8 @@ func TestAdmission(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer k.Stop()
-	do(t, client, "apply", "--server-side", "-k", component)
-	defer client.Do(context.Background(), "delete", "-k", component, "--wait=false")
+	do(t, client, "apply", "--server-side", "-k", component(t))
+	defer client.Do(context.Background(), "delete", "-k", component(t), "--wait=false")
 	if err := k.WaitForPolicy(t.Context(), "clusterpolicy/podview-inject"); err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +123,8 @@ func TestAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer k.Stop()
-	do(t, client, "apply", "--server-side", "-k", component)
-	defer client.Do(context.Background(), "delete", "-k", component, "--wait=false")
+	do(t, client, "apply", "--server-side", "-k", component(t))
+	defer client.Do(context.Background(), "delete", "-k", component(t), "--wait=false")
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	const results = `{range .items[*]}{.scope.name} {range .results[*]}{.policy}={.result} {end}{"\n"}{end}`
