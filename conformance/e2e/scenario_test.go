@@ -31,14 +31,18 @@ type space struct {
 // these labels, and puts the result in the table.
 func scenario(t *testing.T, name string, labels map[string]string, what func(*space)) {
 	for _, n := range nodes {
-		t.Run(name+"/"+n.name, func(t *testing.T) {
-			s := &space{T: t, node: n, name: n.name + "-" + notInNames.ReplaceAllString(strings.ToLower(name), "-")}
-			start := time.Now()
-			t.Cleanup(func() { results.add(t, strings.TrimSuffix(t.Name(), "/"+n.name), n.name, time.Since(start)) })
-			s.create(labels)
-			what(s)
-		})
+		scenarioOn(t, n, name, labels, what)
 	}
+}
+
+func scenarioOn(t *testing.T, n node, name string, labels map[string]string, what func(*space)) {
+	t.Run(name+"/"+n.name, func(t *testing.T) {
+		s := &space{T: t, node: n, name: notInNames.ReplaceAllString(strings.ToLower(n.name+"-"+name), "-")}
+		start := time.Now()
+		t.Cleanup(func() { results.add(t, strings.TrimSuffix(t.Name(), "/"+n.name), n.name, time.Since(start)) })
+		s.create(labels)
+		what(s)
+	})
 }
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)

@@ -157,3 +157,13 @@ func (s *space) host() view {
 	}
 	return got
 }
+
+// inSandbox runs a program of this machine in the cluster's namespaces.
+func (s *space) inSandbox(stdin, program string, args ...string) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if _, err := output(running.Command(ctx, program, args...), stdin); err != nil {
+		s.Fatal(err)
+	}
+}
