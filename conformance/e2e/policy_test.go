@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/podview/podview/conformance/e2e/cluster"
 )
 
 const limited = `
@@ -68,7 +70,7 @@ func TestLeftAlone(t *testing.T) {
 // mirror of it.
 func TestStaticPod(t *testing.T) {
 	scenario(t, "mirror", optedIn, func(s *space) {
-		if s.node.host != nodes[0].host || s.node.name != nodes[0].name {
+		if s.node.host != cluster.NodeName {
 			s.Skip("one node's kubelet has a directory for static pods")
 		}
 		manifest := macros.Replace(fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: static, namespace: %s}\nspec:\n%s", s.name, indent("terminationGracePeriodSeconds: 0"+limited, 2)))

@@ -30,6 +30,9 @@ type space struct {
 // scenario runs what once per node, each time in a namespace of its own with
 // these labels, and puts the result in the table.
 func scenario(t *testing.T, name string, labels map[string]string, what func(*space)) {
+	if running == nil {
+		t.Skip("needs a cluster: make e2e")
+	}
 	for _, n := range nodes {
 		scenarioOn(t, n, name, labels, what)
 	}

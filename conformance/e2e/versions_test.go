@@ -16,19 +16,13 @@ import (
 // TestReboot and what follows take the node away, so they come last: go test
 // runs tests in the order of their files and lines.
 func TestReboot(t *testing.T) {
-	here := nodes[0]
-	if here.host != cluster.NodeName {
-		t.Skip("E2E does not ask for this machine's node")
-	}
+	here := thisMachine(t)
 	scenarioOn(t, here, "podview late", optedIn, reboot)
 }
 
 // TestRuntime runs the node on other runtimes than containerd 2 and runc.
 func TestRuntime(t *testing.T) {
-	here := nodes[0]
-	if here.host != cluster.NodeName {
-		t.Skip("E2E does not ask for this machine's node")
-	}
+	here := thisMachine(t)
 	debian := os.Getenv("E2E_DEBIAN")
 	if debian == "" {
 		t.Skip("Debian's runtimes cannot be had here")
@@ -47,6 +41,16 @@ func TestRuntime(t *testing.T) {
 		kubectl(t, time.Minute, "", "apply", "--server-side", "-k", "testdata/pressure")
 		scenarioOn(t, crun, "pressure", optedIn, pressure)
 	}
+}
+
+func thisMachine(t *testing.T) node {
+	if running == nil {
+		t.Skip("needs a cluster: make e2e")
+	}
+	if nodes[0].host != cluster.NodeName {
+		t.Skip("E2E does not ask for this machine's node")
+	}
+	return nodes[0]
 }
 
 // into reboots the node into another runtime. A runtime that does not start is
