@@ -58,6 +58,24 @@ build_cni() {
 	done
 }
 
+# With the flags that `make kyverno` builds the CLI with: without -trimpath, so
+# that most of its packages are compiled already.
+build_kyverno() {
+	local m=github.com/kyverno/kyverno program
+	for program in kyverno reports-controller; do
+		go build -buildvcs=false -ldflags '-s -w' -o "$1/$program" $m/cmd/$program
+	done
+	install -m 644 "$(go list -m -f '{{.Dir}}' $m)/config/install-latest-testing.yaml" "$1/kyverno.yaml"
+}
+
+# Of the source-controller only the CRDs are used.
+build_flux() {
+	local m=github.com/fluxcd sources
+	go_build "$1/kustomize-controller" $m/kustomize-controller -ldflags '-s -w'
+	sources=$(go mod download -json "$m/source-controller@$(pinned . $m/source-controller/api)" | sed -n 's/.*"Dir": "\(.*\)",/\1/p')
+	cat "$(go list -m -f '{{.Dir}}' $m/kustomize-controller)"/config/crd/bases/*.yaml "$sources"/config/crd/bases/*.yaml >"$1/flux.yaml"
+}
+
 # ready MODULE: its directory below the cache, built if need be.
 ready() {
 	local module=$1 dir
@@ -71,7 +89,7 @@ ready() {
 	echo "$dir"
 }
 
-[ $# -gt 0 ] || set -- kubernetes etcd containerd runc cni
+[ $# -gt 0 ] || set -- kubernetes etcd containerd runc cni kyverno flux
 dirs=()
 for module in "$@"; do dirs+=("$(ready "$module")"); done
 bin=$cache/$(printf '%s\n' "${dirs[@]}" | sha256sum | cut -c1-12)
