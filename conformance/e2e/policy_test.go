@@ -53,7 +53,7 @@ func TestLeftAlone(t *testing.T) {
 		scenario(t, test.name, optedIn, func(s *space) {
 			s.apply("apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: gvisor}\nhandler: gvisor\n")
 			admitted := func(spec string) string {
-				return kubectl(s.T, 30*time.Second, "apiVersion: v1\nkind: Pod\nmetadata: {name: pod}\nspec:\n  containers: [{name: main, image: none}]\n"+indent(spec, 2),
+				return kube(s.T, 30*time.Second, "apiVersion: v1\nkind: Pod\nmetadata: {name: pod}\nspec:\n  containers: [{name: main, image: none}]\n"+indent(spec, 2),
 					"-n", s.name, "create", "--dry-run=server", "-o", "yaml", "-f", "-")
 			}
 			if !strings.Contains(admitted("hostUsers: true"), "podview-meminfo") {

@@ -65,7 +65,7 @@ func (s *space) create(labels map[string]string) {
 		if s.Failed() {
 			describe(s.name)
 		}
-		kubectl(s.T, 30*time.Second, "", "delete", "namespace", s.name, "--wait=false")
+		kube(s.T, 30*time.Second, "", "delete", "namespace", s.name, "--wait=false")
 	})
 	s.until(30*time.Second, "the service account default", func() error {
 		_, err := try(10*time.Second, "", "-n", s.name, "get", "serviceaccount", "default")
@@ -83,7 +83,7 @@ var macros = strings.NewReplacer(
 // apply applies a manifest, in the scenario's namespace where it names none.
 func (s *space) apply(manifest string) {
 	s.Helper()
-	kubectl(s.T, 30*time.Second, macros.Replace(manifest), "-n", s.name, "apply", "-f", "-")
+	kube(s.T, 30*time.Second, macros.Replace(manifest), "-n", s.name, "apply", "-f", "-")
 }
 
 // pod makes a pod of this spec, in flow or block style, on the scenario's node.
@@ -116,7 +116,7 @@ func (s *space) ready(what string) {
 
 func (s *space) kubectl(args ...string) string {
 	s.Helper()
-	return kubectl(s.T, 2*time.Minute, "", append([]string{"-n", s.name}, args...)...)
+	return kube(s.T, 2*time.Minute, "", append([]string{"-n", s.name}, args...)...)
 }
 
 // exec runs a command in a pod; CONTAINER may follow the name after a slash.
@@ -153,8 +153,8 @@ func poll(limit time.Duration, what func() error) error {
 	}
 }
 
-// kubectl returns stdout, and fails the test with both.
-func kubectl(t testing.TB, limit time.Duration, stdin string, args ...string) string {
+// kube is kubectl: it returns stdout, and fails the test with both.
+func kube(t testing.TB, limit time.Duration, stdin string, args ...string) string {
 	t.Helper()
 	out, err := try(limit, stdin, args...)
 	if err != nil {

@@ -120,7 +120,7 @@ func (s *space) podviewStarted() string {
 
 func (s *space) ofPodview(jsonpath string) string {
 	s.Helper()
-	return kubectl(s.T, 30*time.Second, "", "-n", "podview-system", "get", "pods", "-l", "app.kubernetes.io/name=podview",
+	return kube(s.T, 30*time.Second, "", "-n", "podview-system", "get", "pods", "-l", "app.kubernetes.io/name=podview",
 		"--field-selector=spec.nodeName="+s.node.host, "-o", "jsonpath="+jsonpath)
 }
 
@@ -166,7 +166,7 @@ func TestSurvival(t *testing.T) {
 	scenario(t, "pod deleted", optedIn, func(s *space) {
 		s.readers()
 		before := s.podviewStarted()
-		kubectl(s.T, time.Minute, "", "-n", "podview-system", "delete", "pod", s.podviewPod())
+		kube(s.T, time.Minute, "", "-n", "podview-system", "delete", "pod", s.podviewPod())
 		s.healed(before)
 		s.podviewReady("")
 	})
@@ -175,7 +175,7 @@ func TestSurvival(t *testing.T) {
 func rollout(s *space) {
 	s.readers()
 	before := s.podviewPod()
-	kubectl(s.T, time.Minute, "", "-n", "podview-system", "rollout", "restart", "daemonset")
+	kube(s.T, time.Minute, "", "-n", "podview-system", "rollout", "restart", "daemonset")
 	s.podviewReady(before)
 	s.neverFailed()
 }

@@ -23,6 +23,7 @@ func TestReboot(t *testing.T) {
 // TestRuntime runs the node on other runtimes than containerd 2 and runc.
 func TestRuntime(t *testing.T) {
 	here := thisMachine(t)
+	useNative(t)
 	debian := os.Getenv("E2E_DEBIAN")
 	if debian == "" {
 		t.Skip("Debian's runtimes cannot be had here")
@@ -38,7 +39,7 @@ func TestRuntime(t *testing.T) {
 	}
 	crun := node{"v1 crun", here.host}
 	if into(t, crun, cluster.Runtime{Runc: filepath.Join(bin, "crun"), PureV1: true}) {
-		kubectl(t, time.Minute, "", "apply", "--server-side", "-k", "testdata/pressure")
+		kube(t, time.Minute, "", "apply", "--server-side", "-k", checkout+"/kustomize/components/policy-native-pressure")
 		scenarioOn(t, crun, "pressure", optedIn, pressure)
 	}
 }
@@ -136,11 +137,13 @@ func reboot(s *space) {
 	}
 }
 
-// place gives podview's DaemonSet a node selector.
+// place gives podview's DaemonSets a node selector.
 func place(s *space, selector string) {
 	s.Helper()
-	kubectl(s.T, 30*time.Second, "", "-n", "podview-system", "patch", "daemonset", "podview",
-		"--patch", `{"spec": {"template": {"spec": {"nodeSelector": `+selector+`}}}}`)
+	for _, name := range strings.Fields(kube(s.T, 30*time.Second, "", "-n", "podview-system", "get", "daemonsets", "-o", "name")) {
+		kube(s.T, 30*time.Second, "", "-n", "podview-system", "patch", name,
+			"--patch", `{"spec": {"template": {"spec": {"nodeSelector": `+selector+`}}}}`)
+	}
 }
 
 func (s *space) restarts(pod string) string {
