@@ -30,15 +30,22 @@ type space struct {
 // scenario runs what once per node, each time in a namespace of its own with
 // these labels, and puts the result in the table.
 func scenario(t *testing.T, name string, labels map[string]string, what func(*space)) {
-	for _, n := range nodes {
-		t.Run(name+"/"+n.name, func(t *testing.T) {
-			s := &space{T: t, node: n, name: n.name + "-" + notInNames.ReplaceAllString(strings.ToLower(name), "-")}
-			start := time.Now()
-			t.Cleanup(func() { results.add(t, strings.TrimSuffix(t.Name(), "/"+n.name), n.name, time.Since(start)) })
-			s.create(labels)
-			what(s)
-		})
+	if running == nil {
+		t.Skip("needs a cluster: make e2e")
 	}
+	for _, n := range nodes {
+		scenarioOn(t, n, name, labels, what)
+	}
+}
+
+func scenarioOn(t *testing.T, n node, name string, labels map[string]string, what func(*space)) {
+	t.Run(name+"/"+n.name, func(t *testing.T) {
+		s := &space{T: t, node: n, name: notInNames.ReplaceAllString(strings.ToLower(n.name+"-"+name), "-")}
+		start := time.Now()
+		t.Cleanup(func() { results.add(t, strings.TrimSuffix(t.Name(), "/"+n.name), n.name, time.Since(start)) })
+		s.create(labels)
+		what(s)
+	})
 }
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
@@ -58,7 +65,7 @@ func (s *space) create(labels map[string]string) {
 		if s.Failed() {
 			describe(s.name)
 		}
-		kubectl(s.T, 30*time.Second, "", "delete", "namespace", s.name, "--wait=false")
+		kube(s.T, 30*time.Second, "", "delete", "namespace", s.name, "--wait=false")
 	})
 	s.until(30*time.Second, "the service account default", func() error {
 		_, err := try(10*time.Second, "", "-n", s.name, "get", "serviceaccount", "default")
@@ -76,7 +83,7 @@ var macros = strings.NewReplacer(
 // apply applies a manifest, in the scenario's namespace where it names none.
 func (s *space) apply(manifest string) {
 	s.Helper()
-	kubectl(s.T, 30*time.Second, macros.Replace(manifest), "-n", s.name, "apply", "-f", "-")
+	kube(s.T, 30*time.Second, macros.Replace(manifest), "-n", s.name, "apply", "-f", "-")
 }
 
 // pod makes a pod of this spec, in flow or block style, on the scenario's node.
@@ -109,7 +116,7 @@ func (s *space) ready(what string) {
 
 func (s *space) kubectl(args ...string) string {
 	s.Helper()
-	return kubectl(s.T, 2*time.Minute, "", append([]string{"-n", s.name}, args...)...)
+	return kube(s.T, 2*time.Minute, "", append([]string{"-n", s.name}, args...)...)
 }
 
 // exec runs a command in a pod; CONTAINER may follow the name after a slash.
@@ -146,8 +153,8 @@ func poll(limit time.Duration, what func() error) error {
 	}
 }
 
-// kubectl returns stdout, and fails the test with both.
-func kubectl(t testing.TB, limit time.Duration, stdin string, args ...string) string {
+// kube is kubectl: it returns stdout, and fails the test with both.
+func kube(t testing.TB, limit time.Duration, stdin string, args ...string) string {
 	t.Helper()
 	out, err := try(limit, stdin, args...)
 	if err != nil {

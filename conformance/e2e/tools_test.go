@@ -39,17 +39,17 @@ spec:
 	return err
 }
 
-// onNode runs a command on the scenario's node, as root.
+// onHost runs a command on the scenario's node, as root.
 func (s *space) onHost(command ...string) string {
 	s.Helper()
-	return kubectl(s.T, 30*time.Second, "", append([]string{"-n", toolSpace, "exec", s.node.host, "--"}, command...)...)
+	return kube(s.T, 30*time.Second, "", append([]string{"-n", toolSpace, "exec", s.node.host, "--"}, command...)...)
 }
 
-// pids are the node's processes whose command line has this.
+// pids are the node's processes whose command line matches this, anchored by ^.
 func (s *space) pids(commandLine string) []string {
 	s.Helper()
-	// pgrep exits 1 where there is none, and finds the shell.
-	return strings.Fields(s.onHost("sh", "-c", "pgrep -f '"+commandLine+"' | grep -v $$ || true"))
+	// pgrep exits 1 where there is none.
+	return strings.Fields(s.onHost("sh", "-c", "pgrep -f '"+commandLine+"' || true"))
 }
 
 // describe writes what Kubernetes knows of a namespace to the logs.
@@ -156,4 +156,14 @@ func (s *space) host() view {
 		s.Fatal(err)
 	}
 	return got
+}
+
+// inSandbox runs a program of this machine in the cluster's namespaces.
+func (s *space) inSandbox(stdin, program string, args ...string) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if _, err := output(running.Command(ctx, program, args...), stdin); err != nil {
+		s.Fatal(err)
+	}
 }

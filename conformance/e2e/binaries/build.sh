@@ -79,7 +79,7 @@ build_flux() {
 # ready MODULE: its directory below the cache, built if need be.
 ready() {
 	local module=$1 dir
-	dir=$cache/$module-$(cat "$module"/* build.sh | sha256sum | cut -c1-12)
+	dir=$cache/$module-$({ cat "$module"/* && declare -f go_build "build_$module"; } | sha256sum | cut -c1-12)
 	if [ ! -d "$dir" ]; then
 		rm -rf "$dir.new" && mkdir "$dir.new"
 		echo "building $module ($SECONDS s)" >&2

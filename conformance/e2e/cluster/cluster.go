@@ -48,6 +48,25 @@ func (c *Cluster) Reboot(ctx context.Context) error {
 	return c.boot(ctx)
 }
 
+// ChangeRuntime reboots the node with another runtime, which knows nothing of
+// the containers that were there.
+func (c *Cluster) ChangeRuntime(ctx context.Context, r Runtime) error {
+	config := c.Config
+	config.Runtime = r
+	config, err := config.filled()
+	if err != nil {
+		return err
+	}
+	if err := c.stop(); err != nil {
+		return err
+	}
+	c.Config = config
+	if err := os.RemoveAll(filepath.Join(c.Dir, "lib", "containerd")); err != nil {
+		return err
+	}
+	return c.boot(ctx)
+}
+
 func (c *Cluster) boot(ctx context.Context) error {
 	for _, dir := range []string{"lib", "log", "etcd", "credentials"} {
 		if err := os.MkdirAll(filepath.Join(c.Dir, dir), 0o755); err != nil {

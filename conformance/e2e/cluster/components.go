@@ -83,5 +83,5 @@ func (n *node) containerd() error {
 
 func (n *node) kubelet() error {
 	return n.children.serve("kubelet", "--config=/run/kubelet.yaml", "--kubeconfig="+n.Kubeconfig(),
-		"--hostname-override="+NodeName, "--node-ip="+NodeIP, "--node-labels=podview.dev/cgroup=v1", "--v=2")
+		"--hostname-override="+NodeName, "--node-ip="+NodeIP, "--v=2")
 }

@@ -56,8 +56,9 @@ type Config struct {
 type Runtime struct {
 	Containerd string // directory
 	Runc       string
-	Crun       string // for the RuntimeClass crun; none if empty
-	Major      int    // containerd's version, found by Start
+	Major      int // containerd's version, found by Start
+	// PureV1 hides the cgroup v2 mount of a hybrid machine, which crun refuses.
+	PureV1 bool
 }
 
 func (c Config) filled() (Config, error) {

@@ -66,7 +66,7 @@ func (n *node) mounts() error {
 		return err
 	}
 	// A copy of somebody's FUSE mount would keep it alive after its end.
-	if err := detachFuse(); err != nil {
+	if err := detach("fuse"); err != nil {
 		return err
 	}
 	if err := syscall.Mount("proc", "/proc", "proc", syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, ""); err != nil {
@@ -80,17 +80,23 @@ func (n *node) mounts() error {
 			return err
 		}
 	}
+	if n.Runtime.PureV1 {
+		if err := detach("cgroup2"); err != nil {
+			return err
+		}
+	}
 	return syscall.Mount("tmpfs", "/run", "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, "mode=755")
 }
 
-func detachFuse() error {
+// detach unmounts what has a type that starts with this.
+func detach(fstype string) error {
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		return err
 	}
 	for line := range strings.Lines(string(mounts)) {
 		f := strings.Fields(line)
-		if len(f) > 2 && strings.HasPrefix(f[2], "fuse") {
+		if len(f) > 2 && strings.HasPrefix(f[2], fstype) {
 			if err := syscall.Unmount(f[1], syscall.MNT_DETACH); err != nil {
 				return fmt.Errorf("umount %s: %w", f[1], err)
 			}
