@@ -8,6 +8,8 @@
 package cluster
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,10 +37,7 @@ const (
 	// apiServiceIP is kubernetes.default's. It is an address of the node, so
 	// that no kube-proxy is needed.
 	apiServiceIP = "10.96.0.1"
-	// cgroupRoot is where kubelet puts the pods. A kubelet removes what it does
-	// not know below its root, so this one gets a root that is nobody else's.
-	cgroupRoot = "podview-e2e"
-	pauseImage = "registry.k8s.io/pause:e2e"
+	pauseImage   = "registry.k8s.io/pause:e2e"
 )
 
 // Config says what to start. The zero Runtime is the one in Bin.
@@ -95,6 +94,13 @@ func containerdMajor(program string) (int, error) {
 	}
 	major, _, _ := strings.Cut(strings.TrimPrefix(fields[2], "v"), ".")
 	return strconv.Atoi(major)
+}
+
+// cgroupRoot is where kubelet puts the pods. A kubelet removes what it does not
+// know below its root, so each cluster has one that is nobody else's.
+func cgroupRoot(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	return "podview-e2e-" + hex.EncodeToString(sum[:4])
 }
 
 // LogDir has a file per component, and the pods' logs below pods.

@@ -82,11 +82,15 @@ func (c *Cluster) stop() error {
 		}
 		return nil
 	})
-	return errors.Join(err, removeCgroups())
+	return errors.Join(err, removeCgroups(c.Dir))
 }
 
 // Remove ends the cluster in dir, if one runs, and removes dir.
 func Remove(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
 	c, err := Find(dir)
 	if err != nil {
 		return err
@@ -96,13 +100,13 @@ func Remove(dir string) error {
 			return err
 		}
 	}
-	return errors.Join(removeCgroups(), os.RemoveAll(dir))
+	return errors.Join(removeCgroups(dir), os.RemoveAll(dir))
 }
 
 // removeCgroups waits for the last processes to leave.
-func removeCgroups() error {
+func removeCgroups(dir string) error {
 	return until(10*time.Second, func() error {
-		for _, root := range cgroupDirs() {
+		for _, root := range cgroupDirs(dir) {
 			if err := removeTree(root); err != nil {
 				return err
 			}
@@ -130,12 +134,12 @@ func removeTree(dir string) error {
 }
 
 // cgroupDirs is the cluster's directory in each hierarchy.
-func cgroupDirs() []string {
+func cgroupDirs(dir string) []string {
 	var dirs []string
 	mounts, _ := os.ReadFile("/proc/self/mounts")
 	for line := range strings.Lines(string(mounts)) {
 		if f := strings.Fields(line); len(f) > 2 && (f[2] == "cgroup" || f[2] == "cgroup2") {
-			dirs = append(dirs, filepath.Join(f[1], cgroupRoot))
+			dirs = append(dirs, filepath.Join(f[1], cgroupRoot(dir)))
 		}
 	}
 	return dirs

@@ -54,7 +54,7 @@ func (n *node) fill(name string) ([]byte, error) {
 	}
 	var text bytes.Buffer
 	err = t.Option("missingkey=error").Execute(&text, map[string]any{
-		"Node": n.Config, "Token": Token, "NodeIP": NodeIP, "CgroupRoot": "/" + cgroupRoot, "PauseImage": pauseImage,
+		"Node": n.Config, "Token": Token, "NodeIP": NodeIP, "CgroupRoot": "/" + cgroupRoot(n.Dir), "PauseImage": pauseImage,
 		"Bridge": Bridge, "PodNetwork": podNetwork, "FirstPodIP": firstPodIP, "LastPodIP": lastPodIP,
 	})
 	return text.Bytes(), err

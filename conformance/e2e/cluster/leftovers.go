@@ -13,7 +13,7 @@ func Leftovers(dir string, bin ...string) []string {
 	if _, err := os.Lstat(dir); err == nil {
 		left = append(left, "directory "+dir)
 	}
-	for _, cgroup := range cgroupDirs() {
+	for _, cgroup := range cgroupDirs(dir) {
 		if _, err := os.Stat(cgroup); err == nil {
 			left = append(left, "cgroup "+cgroup)
 		}

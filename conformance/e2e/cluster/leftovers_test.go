@@ -31,8 +31,8 @@ func TestLeftovers(t *testing.T) {
 	t.Cleanup(func() { syscall.Unmount(mountpoint, syscall.MNT_DETACH) })
 	want = append(want, "directory "+dir, "mount "+mountpoint)
 
-	cgroups := cgroupDirs()
-	t.Cleanup(func() { removeCgroups() })
+	cgroups := cgroupDirs(dir)
+	t.Cleanup(func() { removeCgroups(dir) })
 	for _, cgroup := range cgroups {
 		if err := os.MkdirAll(filepath.Join(cgroup, "kubepods", "pod"), 0o755); err != nil {
 			t.Fatal(err)

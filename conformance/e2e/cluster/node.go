@@ -107,7 +107,7 @@ func detach(fstype string) error {
 
 // cgroups: kubelet wants its root to be there.
 func (n *node) cgroups() error {
-	for _, dir := range cgroupDirs() {
+	for _, dir := range cgroupDirs(n.Dir) {
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return err
 		}

@@ -4,6 +4,7 @@ package image
 
 import (
 	"bytes"
+	_ "embed" // for pauseSource
 	"fmt"
 	"os"
 	"os/exec"
@@ -68,10 +69,16 @@ func Write(dir string) ([]string, error) {
 	return archives, nil
 }
 
+//go:embed pause/main.go
+var pauseSource []byte
+
+// buildPause needs no module, so it works from any directory.
 func buildPause(dir string) ([]oci.File, error) {
-	program := filepath.Join(dir, "pause")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program,
-		"github.com/podview/podview/conformance/e2e/image/pause")
+	source, program := filepath.Join(dir, "pause.go"), filepath.Join(dir, "pause")
+	if err := os.WriteFile(source, pauseSource, 0o644); err != nil {
+		return nil, err
+	}
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, source)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build pause: %w\n%s", err, out)
