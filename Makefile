@@ -5,7 +5,8 @@ SHELL := /bin/bash
 .PHONY: build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
 	conformance conformance-host conformance-vm nri soak compare-faults clean help \
 	conformance-vm-v1 generate-syscalls syscalls-check bin/asker \
-	bench bench-smoke bench-docs bench-programs bin/conformance.test bin/podview.earlier
+	bench bench-smoke bench-docs bench-programs e2e e2e-up e2e-down e2e-programs \
+	bin/conformance.test bin/podview.earlier bin/podview-image.tar
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 100000x
@@ -22,6 +23,9 @@ KUBECTL_PACKAGE := k8s.io/kubernetes/cmd/kubectl
 # What kustomize/daemonset asks for.
 IMAGE := ghcr.io/podview/podview:v0.1.0
 ARCHES := amd64 arm64
+E2E ?= all
+FOCUS ?= .
+E2E_DIR := $(CURDIR)/.cache/e2e
 # The version is -X's; stamping fails in a checkout that another user owns.
 export GOFLAGS += -buildvcs=false
 
@@ -83,7 +87,10 @@ kyverno: ## run the Kyverno CLI on the suites below policies/
 		{ echo "SKIP: the Kyverno CLI $(KYVERNO_VERSION) cannot be built"; exit 0; }; \
 	cd conformance/kyverno && KYVERNO=$(KYVERNO) go test -v -count=1 ./...
 
-image: ## bin/podview-image.tar, the image for amd64 and arm64, and its tests
+image: bin/podview-image.tar ## bin/podview-image.tar, the image for amd64 and arm64, and its tests
+	cd conformance/image && PODVIEW_IMAGE=$(CURDIR)/bin/podview-image.tar VERSION=$(VERSION) go test -v -count=1 ./...
+
+bin/podview-image.tar:
 	@# From the files that the Dockerfile copies, to see that they are enough.
 	rm -rf .cache/image && mkdir -p .cache/image bin && cp -r go.mod go.sum daemon .cache/image
 	for arch in $(ARCHES); do (cd .cache/image && CGO_ENABLED=0 GOARCH=$$arch \
@@ -91,7 +98,6 @@ image: ## bin/podview-image.tar, the image for amd64 and arm64, and its tests
 	cd conformance/image && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 0) \
 		go run . -o ../../bin/podview-image.tar -name $(IMAGE) -version $(VERSION) -license ../../LICENSE \
 		$(foreach arch,$(ARCHES),$(arch)=../../.cache/image/podview.$(arch))
-	cd conformance/image && PODVIEW_IMAGE=$(CURDIR)/bin/podview-image.tar VERSION=$(VERSION) go test -v -count=1 .
 
 render: build ## build every overlay three ways, compare, validate; UPDATE=-update to accept
 	@cd conformance/kubectl; [ -x $(KUBECTL) ] || ! go list -deps $(KUBECTL_PACKAGE) >/dev/null || CGO_ENABLED=0 go build -trimpath \
@@ -138,6 +144,27 @@ conformance-vm-v1: build bin/conformance.test ## the tests of system calls in a 
 nri: build ## run the NRI plugin against containerd's own end of NRI
 	cd conformance/nri && PODVIEW=$(CURDIR)/bin/podview go test -v -count=1 .
 
+# The first time this builds Kubernetes, containerd and others: ten minutes.
+e2e-programs: bin/podview-image.tar
+	conformance/e2e/binaries/build.sh >.cache/e2e-bin.path
+	@conformance/e2e/binaries/debian.sh >.cache/e2e-debian.path || { : >.cache/e2e-debian.path; \
+		echo "SKIP: Debian's containerd, runc and crun cannot be downloaded"; }
+	cd conformance/e2e && CGO_ENABLED=0 go build -o ../../bin/e2e-cluster ./cmd/cluster && CGO_ENABLED=0 go test -c -o ../../bin/e2e.test .
+
+e2e: ## podview on a real Kubernetes, in pods: make e2e E2E=v1 FOCUS='TestDemo|TestSurvival/rollout'
+	@[ -w /dev/fuse ] && unshare --mount --net --pid --fork true || { echo "SKIP: needs root, CAP_SYS_ADMIN and /dev/fuse"; exit 0; }; \
+	$(MAKE) --no-print-directory e2e-programs && cd conformance/e2e && go test -count=1 ./... && \
+	E2E="$(E2E)" E2E_BIN=$$(cat ../../.cache/e2e-bin.path) E2E_DEBIAN=$$(cat ../../.cache/e2e-debian.path) E2E_DIR=$(E2E_DIR) \
+	E2E_LOGS=$(CURDIR)/.cache/e2e-logs PODVIEW_IMAGE=$(CURDIR)/bin/podview-image.tar \
+	../../bin/e2e.test -test.v -test.timeout 30m -test.run '$(FOCUS)'
+
+e2e-up: e2e-programs ## the cluster of make e2e, with podview, for playing: bin/e2e-cluster enter .cache/e2e kubectl get pods -A
+	bin/e2e-cluster up $$(cat .cache/e2e-bin.path) $(E2E_DIR) bin/podview-image.tar
+	bin/e2e-cluster enter $(E2E_DIR) kubectl apply --server-side -k $(CURDIR)/overlays/native-admission
+
+e2e-down: ## removes it
+	bin/e2e-cluster down $(E2E_DIR)
+
 soak: build bin/conformance.test ## the fault tests: 1000 kills of the worker, 200 hand-overs
 	SOAK=1 PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 60m -test.run 'TestWorkerIsKilled|TestHandOver'
 
@@ -164,4 +191,4 @@ clean: ## remove what was built; the downloads in .cache stay
 	rm -rf bin .cache/image .cache/generated .cache/test .cache/vm.*
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile

@@ -82,7 +82,7 @@ func TestLayout(t *testing.T) {
 			t.Fatalf("no image for %s, but %v", b.Arch, got.images)
 		}
 		checkImage(t, image, sample.Version)
-		if content := image.root["podview"].content; !bytes.Equal(content, b.Content) {
+		if content := image.root["podview"].Content; !bytes.Equal(content, b.Content) {
 			t.Errorf("%s: /podview is %q", b.Arch, content)
 		}
 	}
@@ -112,8 +112,8 @@ func checkImage(t *testing.T, image opened, version string) {
 	var names []string
 	for name, f := range image.root {
 		names = append(names, name)
-		if want := map[string]int64{"LICENSE": 0o644, "podview": 0o755}[name]; f.mode != want {
-			t.Errorf("/%s has mode %o", name, f.mode)
+		if want := map[string]int64{"LICENSE": 0o644, "podview": 0o755}[name]; f.Mode != want {
+			t.Errorf("/%s has mode %o", name, f.Mode)
 		}
 		if !f.modified.Equal(*image.config.Created) {
 			t.Errorf("/%s is of %s, the sources of %s", name, f.modified, image.config.Created)
@@ -192,13 +192,13 @@ func TestArchive(t *testing.T) {
 		const maxBytes = 15 << 20
 		unpacked := int64(0)
 		for _, f := range image.root {
-			unpacked += int64(len(f.content))
+			unpacked += int64(len(f.Content))
 		}
 		t.Logf("%s: %d bytes to pull, %d unpacked", arch, image.packedBytes, unpacked)
 		if unpacked > maxBytes {
 			t.Errorf("%s: %d bytes unpacked, more than %d", arch, unpacked, maxBytes)
 		}
-		if interpreted(t, image.root["podview"].content, arch) {
+		if interpreted(t, image.root["podview"].Content, arch) {
 			t.Errorf("%s: the binary is not static", arch)
 		}
 	}
@@ -221,7 +221,7 @@ func TestRuns(t *testing.T) {
 	}
 	root := t.TempDir()
 	for name, f := range got.images["linux/amd64"].root {
-		if err := os.WriteFile(filepath.Join(root, name), f.content, os.FileMode(f.mode)); err != nil {
+		if err := os.WriteFile(filepath.Join(root, name), f.Content, os.FileMode(f.Mode)); err != nil {
 			t.Fatal(err)
 		}
 	}

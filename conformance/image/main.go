@@ -12,12 +12,33 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/podview/podview/conformance/image/oci"
 )
+
+// source is what the image is made from.
+type source struct {
+	Name    string // REPOSITORY:TAG
+	Version string
+	License []byte
+	Created time.Time
+	// Binaries has one entry per platform, in the order of the index.
+	Binaries []binaryOf
+}
+
+type binaryOf struct {
+	Arch    string // as GOARCH has it
+	Content []byte
+}
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -71,6 +92,33 @@ func run(args []string) error {
 	}
 	fmt.Printf("%s %s@%s %d bytes\n", *output, *name, digest, archive.Len())
 	return replaceFile(*output, archive.Bytes())
+}
+
+// write writes the archive, and returns the digest of the image index, which
+// names the image for all platforms.
+func write(w io.Writer, in source) (digest.Digest, error) {
+	image := oci.Image{Name: in.Name, Created: in.Created}
+	for _, b := range in.Binaries {
+		image.Platforms = append(image.Platforms, oci.Platform{Arch: b.Arch,
+			Files: []oci.File{
+				{Name: "LICENSE", Content: in.License, Mode: 0o644},
+				{Name: "podview", Content: b.Content, Mode: 0o755},
+			},
+			Config: v1.ImageConfig{Entrypoint: []string{"/podview"}, Labels: labels(in.Version)},
+		})
+	}
+	return oci.Write(w, image)
+}
+
+// labels are the Dockerfile's; a test compares them.
+func labels(version string) map[string]string {
+	return map[string]string{
+		v1.AnnotationTitle:       "podview",
+		v1.AnnotationDescription: "Shows every container the CPUs, memory, swap and disk it was given",
+		v1.AnnotationSource:      "https://github.com/podview/podview",
+		v1.AnnotationLicenses:    "Apache-2.0",
+		v1.AnnotationVersion:     version,
+	}
 }
 
 // replaceFile leaves the old file or the new one, never a part.

@@ -13,6 +13,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/podview/podview/conformance/image/oci"
 )
 
 // archived is an image layout as a runtime reads it: from index.json on, every
@@ -24,7 +26,7 @@ type archived struct {
 }
 
 type entry struct {
-	file
+	oci.File
 	modified time.Time
 }
 
@@ -41,12 +43,12 @@ func open(content []byte) (archived, error) {
 		return got, err
 	}
 	var top, index v1.Index
-	if err := json.Unmarshal(files[v1.ImageIndexFile].content, &top); err != nil {
+	if err := json.Unmarshal(files[v1.ImageIndexFile].Content, &top); err != nil {
 		return got, fmt.Errorf("%s: %w", v1.ImageIndexFile, err)
 	}
-	if len(top.Manifests) != 1 || len(files[v1.ImageLayoutFile].content) == 0 {
+	if len(top.Manifests) != 1 || len(files[v1.ImageLayoutFile].Content) == 0 {
 		return got, fmt.Errorf("%d entries in %s, %d bytes of %s", len(top.Manifests), v1.ImageIndexFile,
-			len(files[v1.ImageLayoutFile].content), v1.ImageLayoutFile)
+			len(files[v1.ImageLayoutFile].Content), v1.ImageLayoutFile)
 	}
 	named := top.Manifests[0]
 	got.digest = named.Digest
@@ -110,7 +112,7 @@ func decode(files map[string]entry, d v1.Descriptor, into any) error {
 }
 
 func blobOf(files map[string]entry, d v1.Descriptor) ([]byte, error) {
-	content := files["blobs/sha256/"+d.Digest.Encoded()].content
+	content := files["blobs/sha256/"+d.Digest.Encoded()].Content
 	if int64(len(content)) != d.Size || digest.FromBytes(content) != d.Digest {
 		return nil, fmt.Errorf("%s: %d bytes that are not %s", d.MediaType, len(content), d.Digest)
 	}
@@ -134,7 +136,7 @@ func untar(r io.Reader) (map[string]entry, error) {
 		if h.Uid != 0 || h.Gid != 0 || h.Typeflag != tar.TypeReg {
 			return nil, fmt.Errorf("%s: owner %d:%d, type %q", h.Name, h.Uid, h.Gid, h.Typeflag)
 		}
-		files[h.Name] = entry{file{name: h.Name, content: content, mode: h.Mode}, h.ModTime}
+		files[h.Name] = entry{oci.File{Name: h.Name, Content: content, Mode: h.Mode}, h.ModTime}
 	}
 }
 

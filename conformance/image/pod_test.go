@@ -81,7 +81,7 @@ func TestRollout(t *testing.T) {
 		}
 	}
 	for name, f := range got.images["linux/amd64"].root {
-		if err := os.WriteFile(filepath.Join(dir, "root", name), f.content, os.FileMode(f.mode)); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "root", name), f.Content, os.FileMode(f.Mode)); err != nil {
 			t.Fatal(err)
 		}
 	}

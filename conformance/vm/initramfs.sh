@@ -1,7 +1,8 @@
 #!/bin/bash
-# initramfs.sh KERNEL_DIR > FILE: an uncompressed initramfs with /init, the
-# kernel modules the tests need, and the programs whose answers they check:
-# real ones of this machine, since busybox's free and nproc do not read /proc.
+# initramfs.sh KERNEL_DIR [MODULE...] > FILE: an uncompressed initramfs with
+# /init, the kernel modules the tests need and those named, and the programs
+# whose answers they check: real ones of this machine, since busybox's free and
+# nproc do not read /proc.
 # Uncompressed, because gunzip in an emulated CPU takes longer than reading.
 set -euo pipefail
 vm=$(cd "$(dirname "$0")" && pwd)
@@ -14,7 +15,7 @@ programs=(
 	lscpu nsenter unshare taskset        # util-linux
 )
 # lzo-rle is zram's compressor, which it would ask modprobe for.
-modules=(fuse lzo-rle zram)
+modules=(fuse lzo-rle zram "${@:2}")
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT

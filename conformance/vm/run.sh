@@ -1,9 +1,13 @@
 #!/bin/bash
-# run.sh [--mem MB] [--cpus N] [--cgroup v1|v2] [--timeout SEC] -- CMD ARGS…
+# run.sh [--mem MB] [--cpus N] [--cgroup v1|v2] [--timeout SEC]
+#        [--add DIR] [--module NAME]... [--tap NAME] -- CMD ARGS…
 # Runs CMD as root in a VM (emulated CPUs: no KVM, no root needed) that has only
 # cgroup v2, or only v1, with bin/podview at /usr/bin/podview, bin/asker.* beside
 # it and, if the variable CONFORMANCE_TEST names a file, that file at
 # /conformance.test.
+# --add copies the files below DIR, and what links there point to, into the
+# guest's root; --module loads a kernel module; --tap connects the guest's eth0
+# to a tap device that exists.
 # The guest's console is stdout. Exit status: CMD's; 124 after the timeout;
 # 125 when the guest died or could not be made.
 #
@@ -11,7 +15,7 @@
 set -euo pipefail
 vm=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$vm/../.." && pwd)
-mem=1024 cpus=2 cgroup=v2 seconds=300
+mem=1024 cpus=2 cgroup=v2 seconds=300 add='' modules=() network=()
 
 fail() { echo "vm: $*" >&2; exit 125; }
 
@@ -32,6 +36,7 @@ payload() {
 	[ ! -x "$checkout/bin/podview.earlier" ] || install -m 755 "$checkout/bin/podview.earlier" "$1/usr/bin/podview.earlier"
 	[ ! -x "$checkout/bin/asker.amd64" ] || install -m 755 "$checkout"/bin/asker.* "$1/usr/bin/"
 	[ -z "${CONFORMANCE_TEST:-}" ] || install -m 755 "$CONFORMANCE_TEST" "$1/conformance.test"
+	[ -z "$add" ] || cp -rL "$add/." "$1/"
 	{ printf 'PODVIEW=/usr/bin/podview SCRATCH_DISK=/dev/zram1 exec'; printf ' %q' "${command[@]}"; } >"$1/command"
 	(cd "$1" && find . | cpio --quiet -o -H newc -R 0:0)
 }
@@ -45,7 +50,7 @@ boot() {
 		qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max -smp "$cpus" -m "$mem" \
 		-kernel "$1"/boot/vmlinuz-* -initrd "$2" \
 		-nodefaults -no-user-config -display none -no-reboot \
-		-serial stdio -serial "file:$3" \
+		-serial stdio -serial "file:$3" "${network[@]}" \
 		-append "console=ttyS0 quiet loglevel=3 panic=-1 psi=1 mitigations=off random.trust_cpu=on tsc=unstable clocksource=hpet nowatchdog no_timer_check podview.cgroup=$cgroup" \
 		</dev/null &
 	qemu=$!
@@ -59,11 +64,18 @@ while [ $# -gt 0 ]; do
 	--cpus) cpus=${2:?}; shift 2 ;;
 	--cgroup) cgroup=${2:?}; shift 2 ;;
 	--timeout) seconds=${2:?}; shift 2 ;;
+	--add) add=${2:?}; shift 2 ;;
+	--module) modules+=("${2:?}"); shift 2 ;;
+	--tap)
+		network=(-netdev "tap,id=tap,ifname=${2:?},script=no,downscript=no" -device "virtio-net-pci,netdev=tap,romfile=")
+		modules+=(virtio_pci virtio_net)
+		shift 2
+		;;
 	--) shift; break ;;
-	*) fail "unknown argument '$1' (usage: run.sh [--mem MB] [--cpus N] [--cgroup v1|v2] [--timeout SEC] -- CMD ARGS…)" ;;
+	*) fail "unknown argument '$1' (see the head of run.sh)" ;;
 	esac
 done
-[ $# -gt 0 ] || fail "no command (usage: run.sh [--mem MB] [--cpus N] [--cgroup v1|v2] [--timeout SEC] -- CMD ARGS…)"
+[ $# -gt 0 ] || fail "no command (see the head of run.sh)"
 command=("$@")
 check
 mkdir -p "$checkout/.cache"
@@ -73,7 +85,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 kernel=$("$vm/kernel.sh") || exit 125
-"$vm/initramfs.sh" "$kernel" >"$work/initramfs.cpio" || exit 125
+"$vm/initramfs.sh" "$kernel" "${modules[@]}" >"$work/initramfs.cpio" || exit 125
 payload "$work/payload" >>"$work/initramfs.cpio"
 
 boot "$kernel" "$work/initramfs.cpio" "$work/status" && status=0 || status=$?

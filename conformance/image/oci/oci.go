@@ -1,4 +1,6 @@
-package main
+// Package oci writes archives of OCI image layouts. The same input gives the
+// same bytes.
+package oci
 
 import (
 	"archive/tar"
@@ -16,33 +18,35 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// source is what an image is made from.
-type source struct {
+// Image is what an image is made from.
+type Image struct {
 	Name    string // REPOSITORY:TAG
-	Version string
-	License []byte
 	Created time.Time
-	// Binaries has one entry per platform, in the order of the index.
-	Binaries []binaryOf
+	// Platforms are in the order of the index.
+	Platforms []Platform
 }
 
-type binaryOf struct {
-	Arch    string // as GOARCH has it
+// Platform is the image for Linux on one architecture: one layer.
+type Platform struct {
+	Arch   string // as GOARCH has it
+	Files  []File
+	Config v1.ImageConfig
+}
+
+// File is a file, or a symbolic link if Link is not empty.
+type File struct {
+	Name    string // without a leading slash
 	Content []byte
+	Mode    int64
+	Link    string
 }
 
 // layout collects the files of an OCI image layout.
-type layout struct{ files []file }
-
-type file struct {
-	name    string
-	content []byte
-	mode    int64
-}
+type layout struct{ files []File }
 
 func (l *layout) blob(mediaType string, content []byte) v1.Descriptor {
 	d := v1.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(content), Size: int64(len(content))}
-	l.files = append(l.files, file{name: "blobs/sha256/" + d.Digest.Encoded(), content: content, mode: 0o644})
+	l.files = append(l.files, File{Name: "blobs/sha256/" + d.Digest.Encoded(), Content: content, Mode: 0o644})
 	return d
 }
 
@@ -51,17 +55,17 @@ func (l *layout) json(mediaType string, value any) (v1.Descriptor, error) {
 	return l.blob(mediaType, content), err
 }
 
-// write writes the archive, and returns the digest of the image index, which
+// Write writes the archive, and returns the digest of the image index, which
 // names the image for all platforms.
-func write(w io.Writer, in source) (digest.Digest, error) {
+func Write(w io.Writer, in Image) (digest.Digest, error) {
 	repository, tag, ok := cutTag(in.Name)
 	if !ok {
-		return "", fmt.Errorf("-name=%q has no tag", in.Name)
+		return "", fmt.Errorf("image name %q has no tag", in.Name)
 	}
 	var l layout
 	index := v1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageIndex}
-	for _, b := range in.Binaries {
-		manifest, err := l.manifest(in, b)
+	for _, p := range in.Platforms {
+		manifest, err := l.manifest(in.Created, p)
 		if err != nil {
 			return "", err
 		}
@@ -89,19 +93,15 @@ func write(w io.Writer, in source) (digest.Digest, error) {
 		return "", err
 	}
 	l.files = append(l.files,
-		file{name: v1.ImageLayoutFile, content: marker, mode: 0o644},
-		file{name: v1.ImageIndexFile, content: entry, mode: 0o644})
+		File{Name: v1.ImageLayoutFile, Content: marker, Mode: 0o644},
+		File{Name: v1.ImageIndexFile, Content: entry, Mode: 0o644})
 	return digest, writeTar(w, l.files, in.Created)
 }
 
 // manifest adds one platform's layer, configuration and manifest.
-func (l *layout) manifest(in source, b binaryOf) (v1.Descriptor, error) {
+func (l *layout) manifest(created time.Time, p Platform) (v1.Descriptor, error) {
 	var layer, packed bytes.Buffer
-	err := writeTar(&layer, []file{
-		{name: "LICENSE", content: in.License, mode: 0o644},
-		{name: "podview", content: b.Content, mode: 0o755},
-	}, in.Created)
-	if err != nil {
+	if err := writeTar(&layer, p.Files, created); err != nil {
 		return v1.Descriptor{}, err
 	}
 	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
@@ -114,10 +114,10 @@ func (l *layout) manifest(in source, b binaryOf) (v1.Descriptor, error) {
 	if err := z.Close(); err != nil {
 		return v1.Descriptor{}, err
 	}
-	platform := v1.Platform{OS: "linux", Architecture: b.Arch}
+	platform := v1.Platform{OS: "linux", Architecture: p.Arch}
 	config, err := l.json(v1.MediaTypeImageConfig, v1.Image{
-		Created: &in.Created, Platform: platform,
-		Config: v1.ImageConfig{Entrypoint: []string{"/podview"}, Labels: labels(in.Version)},
+		Created: &created, Platform: platform,
+		Config: p.Config,
 		RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(layer.Bytes())}},
 	})
 	if err != nil {
@@ -132,26 +132,18 @@ func (l *layout) manifest(in source, b binaryOf) (v1.Descriptor, error) {
 	return d, err
 }
 
-// labels are the Dockerfile's; a test compares them.
-func labels(version string) map[string]string {
-	return map[string]string{
-		v1.AnnotationTitle:       "podview",
-		v1.AnnotationDescription: "Shows every container the CPUs, memory, swap and disk it was given",
-		v1.AnnotationSource:      "https://github.com/podview/podview",
-		v1.AnnotationLicenses:    "Apache-2.0",
-		v1.AnnotationVersion:     version,
-	}
-}
-
 // writeTar writes files of root, all with the same time.
-func writeTar(w io.Writer, files []file, modified time.Time) error {
+func writeTar(w io.Writer, files []File, modified time.Time) error {
 	t := tar.NewWriter(w)
 	for _, f := range files {
-		h := tar.Header{Typeflag: tar.TypeReg, Name: f.name, Size: int64(len(f.content)), Mode: f.mode, ModTime: modified, Format: tar.FormatUSTAR}
+		h := tar.Header{Typeflag: tar.TypeReg, Name: f.Name, Size: int64(len(f.Content)), Mode: f.Mode, ModTime: modified, Format: tar.FormatUSTAR}
+		if f.Link != "" {
+			h.Typeflag, h.Linkname = tar.TypeSymlink, f.Link
+		}
 		if err := t.WriteHeader(&h); err != nil {
 			return err
 		}
-		if _, err := t.Write(f.content); err != nil {
+		if _, err := t.Write(f.Content); err != nil {
 			return err
 		}
 	}

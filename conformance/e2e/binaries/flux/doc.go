@@ -1,0 +1,2 @@
+// Package flux is empty: the module is for its tool.
+package flux

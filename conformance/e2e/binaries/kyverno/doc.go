@@ -1,0 +1,2 @@
+// Package kyverno is empty: the module is for its tools.
+package kyverno

@@ -1,0 +1,17 @@
+# Runs in the guest: a Kubernetes node until one of its programs ends. The
+# configuration was put in place by the host.
+set -e
+mount -t tmpfs -o size=90% node /var
+mkdir -p /var/lib/kubelet /var/lib/containerd /var/log/pods /var/log/containers
+hostname "$(cat /etc/hostname)"
+# The pods are in the network of the first node's bridge: eth0 joins the two.
+ip link add cni0 type bridge
+ip link set eth0 master cni0 up
+ip addr add "$NODE_IP/24" dev cni0
+ip link set cni0 up
+ip route add default via "$GATEWAY"
+containerd --config /etc/containerd/config.toml &
+until ctr version >/dev/null 2>&1; do sleep 0.2; done
+for image in /images/*; do ctr -n k8s.io images import "$image" && rm "$image"; done
+kubelet --config /etc/kubernetes/kubelet.yaml --kubeconfig /etc/kubernetes/kubeconfig --node-ip "$NODE_IP" --v=1 &
+wait -n

@@ -1,0 +1,155 @@
+// Package vmnode runs the test cluster's second node, which has cgroup v2 only:
+// containerd and kubelet in the virtual machine of conformance/vm, connected to
+// the first node's bridge by a tap device. The CPUs are emulated, so it needs no
+// KVM and is about ten times slower than the first node.
+//
+// The machine's disk is memory: a node that is stopped and started has lost all
+// but its name.
+package vmnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/podview/podview/conformance/e2e/kubectl"
+	"github.com/podview/podview/conformance/e2e/process"
+)
+
+const (
+	// Name is the node's.
+	Name = "v2"
+
+	tap       = "v2"
+	memoryMiB = 3072
+	// bootSeconds is what a busy machine may need until the node is ready.
+	bootSeconds = 300
+	// lifetimeSeconds ends a machine that nobody stops.
+	lifetimeSeconds = 24 * 3600
+)
+
+// modules are the kernel's, beside those that conformance/vm always loads.
+var modules = []string{"overlay", "bridge", "veth"}
+
+// Config says what the node is made of and where it belongs.
+type Config struct {
+	Checkout string         // has conformance/vm and bin/podview
+	Kubectl  kubectl.Client // of a cluster administrator; its kubeconfig becomes the kubelet's
+	Init     int            // pid of the init of the first node's namespaces
+	Bin      string         // has kubelet, containerd, its shim, ctr, runc and CNI plugins
+	Dir      string         // for the console's log and the guest's files
+	Images   []string       // archives of OCI image layouts
+	Pause    string         // the image that pods' sandboxes run, one of Images
+	Network  Network
+}
+
+// Network is the first node's, of which the second has a part.
+type Network struct {
+	Bridge                string // the first node's
+	Subnet                string // of the bridge, a /24
+	Gateway               string // the first node's address
+	IP                    string // the second node's
+	FirstPodIP, LastPodIP string // of the second node's pods
+}
+
+// Node is a virtual machine that runs.
+type Node struct {
+	config Config
+	qemu   *process.Process
+}
+
+// Check is nil where a virtual machine can run; else it says what is missing.
+// It downloads the kernel, which needs the machine's own network.
+func Check(ctx context.Context, checkout string) error {
+	out, err := exec.CommandContext(ctx, filepath.Join(checkout, "conformance/vm/run.sh"), "--check").CombinedOutput()
+	if err != nil {
+		return errors.New(strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// Start returns when the API server knows the node as ready.
+func Start(ctx context.Context, c Config) (*Node, error) {
+	if err := Check(ctx, c.Checkout); err != nil {
+		return nil, err
+	}
+	root := filepath.Join(c.Dir, "root")
+	if err := os.RemoveAll(root); err != nil {
+		return nil, err
+	}
+	kubeconfig, err := c.Kubectl.Do(ctx, "config", "view", "--raw", "--minify", "--flatten")
+	if err != nil {
+		return nil, err
+	}
+	if err := writeRoot(root, c, kubeconfig); err != nil {
+		return nil, fmt.Errorf("the guest's files: %w", err)
+	}
+	if err := c.connect(ctx); err != nil {
+		return nil, err
+	}
+	n := &Node{config: c}
+	// In the network of the first node and its pid namespace, to die with it,
+	// but with this machine's files, of which the guest gets copies.
+	args := append([]string{"--target", strconv.Itoa(c.Init), "--net", "--pid", "--"}, c.arguments(root)...)
+	n.qemu, err = process.Start("qemu", exec.Command("nsenter", args...), n.Log())
+	if err != nil {
+		return nil, err
+	}
+	if err := n.waitReady(ctx); err != nil {
+		n.Stop()
+		return nil, fmt.Errorf("node %s, see %s: %w", Name, n.Log(), err)
+	}
+	return n, nil
+}
+
+// Log is the file with the console's output: kernel, containerd and kubelet.
+func (n *Node) Log() string { return filepath.Join(n.config.Dir, "console.log") }
+
+// Stop switches the machine off. The API server keeps the node.
+func (n *Node) Stop() { n.qemu.Stop(10 * time.Second) }
+
+// connect makes the tap device. qemu finds it by its name, in the namespace of
+// the first node, and it disappears with that.
+func (c Config) connect(ctx context.Context) error {
+	for _, args := range [][]string{
+		{"link", "show", tap},
+		{"tuntap", "add", tap, "mode", "tap"},
+		{"link", "set", tap, "master", c.Network.Bridge, "up"},
+	} {
+		out, err := c.Kubectl(ctx, "ip", args...).CombinedOutput()
+		switch {
+		case args[1] != "show" && err != nil:
+			return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, out)
+		case args[1] == "show" && err == nil:
+			return nil
+		}
+	}
+	return nil
+}
+
+// arguments are conformance/vm/run.sh and its own.
+func (c Config) arguments(root string) []string {
+	args := []string{filepath.Join(c.Checkout, "conformance/vm/run.sh"), "--mem", strconv.Itoa(memoryMiB), "--timeout", strconv.Itoa(lifetimeSeconds), "--tap", tap, "--add", root}
+	for _, module := range modules {
+		args = append(args, "--module", module)
+	}
+	return append(args, "--", "env", "NODE_IP="+c.Network.IP, "GATEWAY="+c.Network.Gateway, "bash", "/node.sh")
+}
+
+func (n *Node) waitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, bootSeconds*time.Second)
+	defer cancel()
+	return kubectl.Until(ctx, func() error {
+		if err := n.qemu.Err(); err != nil {
+			return err
+		}
+		_, err := n.config.Kubectl.Do(ctx, "wait", "--for=condition=Ready", "node/"+Name, "--timeout=5s")
+		return err
+	})
+}
