@@ -111,7 +111,7 @@ func indent(text string, spaces int) string {
 // ready waits for a pod, or for all of a selector.
 func (s *space) ready(what string) {
 	s.Helper()
-	s.kubectl("wait", "--for=condition=Ready", what, "--timeout=90s")
+	s.kubectl("wait", "--for=condition=Ready", what, "--timeout=60s")
 }
 
 func (s *space) kubectl(args ...string) string {
