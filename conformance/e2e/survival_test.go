@@ -26,14 +26,14 @@ containers:
 func (s *space) readers() {
 	s.Helper()
 	s.pod("pod", strings.ReplaceAll(readers, "READER", strconv.Quote(reader)))
-	s.sees("pod/one", limitedView)
+	s.sees("pod:one", limitedView)
 	s.readOn()
 }
 
 // readOn waits until both readers have read 50 times more.
 func (s *space) readOn() {
 	s.Helper()
-	for _, container := range []string{"pod/one", "pod/two"} {
+	for _, container := range []string{"pod:one", "pod:two"} {
 		first := -1
 		s.until(60*time.Second, container+" to go on reading", func() error {
 			out, err := s.tryExec(container, "cat", "/tmp/reads")
@@ -104,8 +104,8 @@ func (s *space) healed(before string) {
 		}
 		s.Logf("right again %d s after podview's container started", right-started.Unix())
 	}
-	s.sees("pod/one", limitedView)
-	s.sees("pod/two", limitedView)
+	s.sees("pod:one", limitedView)
+	s.sees("pod:two", limitedView)
 }
 
 // podviewPod is the one on the scenario's node.
