@@ -24,6 +24,11 @@ if [ "$(uname -m)" = x86_64 ]; then
 	need cpio cpio 'the VM: all of cgroup v2'
 	need busybox busybox-static 'the VM: all of cgroup v2'
 fi
+[ -e /usr/include/seccomp.h ] || {
+	missing="$missing libseccomp-dev"
+	without="$without
+  seccomp.h (package libseccomp-dev): runc, and with it the real cluster"
+}
 
 fetch_kernel() { [ "$(uname -m)" != x86_64 ] || conformance/vm/kernel.sh >/dev/null; }
 
