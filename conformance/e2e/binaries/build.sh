@@ -43,8 +43,8 @@ build_containerd() {
 	done
 }
 
-# With seccomp, a C library, since a runc without it refuses every pod where the
-# kernel has it. libpathrs, another one, is not needed.
+# With seccomp, which the kubelet asks for, and without libpathrs; both are C
+# libraries.
 build_runc() {
 	local v
 	v=$(pinned . github.com/opencontainers/runc)
