@@ -24,6 +24,7 @@ KUBECTL_PACKAGE := k8s.io/kubernetes/cmd/kubectl
 IMAGE := ghcr.io/podview/podview:v0.1.0
 ARCHES := amd64 arm64
 E2E ?= all
+POLICY ?= kyverno
 FOCUS ?= .
 E2E_DIR := $(CURDIR)/.cache/e2e
 # The version is -X's; stamping fails in a checkout that another user owns.
@@ -154,7 +155,7 @@ e2e-programs: bin/podview-image.tar
 e2e: ## podview on a real Kubernetes, in pods: make e2e E2E=v1 FOCUS='TestDemo|TestSurvival/rollout'
 	@[ -w /dev/fuse ] && unshare --mount --net --pid --fork true || { echo "SKIP: needs root, CAP_SYS_ADMIN and /dev/fuse"; exit 0; }; \
 	$(MAKE) --no-print-directory e2e-programs && cd conformance/e2e && go test -count=1 ./... && \
-	E2E="$(E2E)" E2E_BIN=$$(cat ../../.cache/e2e-bin.path) E2E_DEBIAN=$$(cat ../../.cache/e2e-debian.path) E2E_DIR=$(E2E_DIR) \
+	E2E="$(E2E)" POLICY="$(POLICY)" E2E_BIN=$$(cat ../../.cache/e2e-bin.path) E2E_DEBIAN=$$(cat ../../.cache/e2e-debian.path) E2E_DIR=$(E2E_DIR) \
 	E2E_LOGS=$(CURDIR)/.cache/e2e-logs PODVIEW_IMAGE=$(CURDIR)/bin/podview-image.tar \
 	../../bin/e2e.test -test.v -test.timeout 30m -test.run '$(FOCUS)'
 

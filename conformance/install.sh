@@ -19,6 +19,9 @@ programs='the tests that run this program in a container'
 need free procps "$programs, and the VM"
 need lscpu util-linux "$programs, and the VM"
 need /usr/bin/python3 python3-minimal "$programs, and the VM"
+need gcc gcc 'the cluster: runc is C'
+need pkg-config pkg-config 'the cluster: runc is built with libseccomp'
+[ -e /usr/include/seccomp.h ] || need 'header seccomp.h' libseccomp-dev 'the cluster: runc is built with it'
 if [ "$(uname -m)" = x86_64 ]; then
 	need qemu-system-x86_64 qemu-system-x86 'the VM: all of cgroup v2'
 	need cpio cpio 'the VM: all of cgroup v2'

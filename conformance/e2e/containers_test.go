@@ -79,7 +79,7 @@ containers:
 					want.cpus = host.cpus
 				}
 				want.cpus = min(want.cpus, host.cpus)
-				s.sees("pod/"+container, want)
+				s.sees("pod:"+container, want)
 			}
 		})
 	}
@@ -96,7 +96,7 @@ containers:
 		if want := (view{32768, 1}); err != nil || got != want {
 			s.Errorf("the init container sees %+v, want %+v; %v", got, want, err)
 		}
-		s.sees("pod/main", view{65536, 1})
+		s.sees("pod:main", view{65536, 1})
 	})
 }
 
@@ -111,10 +111,10 @@ containers:
 			s.kubectl(append(append([]string{"debug", "pod", "--container=debugger", "--profile=general"}, target...),
 				"--image="+image.Busybox, "--image-pull-policy=Never", "--", "sleep", "infinity")...)
 			s.until(30*time.Second, "the debugger to run", func() error {
-				_, err := s.tryExec("pod/debugger", "true")
+				_, err := s.tryExec("pod:debugger", "true")
 				return err
 			})
-			s.sees("pod/debugger", view{65536, 1})
+			s.sees("pod:debugger", view{65536, 1})
 		})
 	}
 }

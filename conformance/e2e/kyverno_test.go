@@ -11,6 +11,7 @@ import (
 // Kyverno is away: pods start, and see the node. When it is back, its report
 // names those that were missed.
 func TestKyvernoStopped(t *testing.T) {
+	needKyverno(t)
 	scenario(t, "missed and reported", optedIn, func(s *space) {
 		policy.Stop()
 		s.pod("missed", limited)
@@ -41,4 +42,10 @@ func TestKyvernoStopped(t *testing.T) {
 func (s *space) audit(pod string) (string, error) {
 	return try(30*time.Second, "", "-n", s.name, "get", "policyreports.wgpolicyk8s.io", "-o",
 		`jsonpath={range .items[?(@.scope.name=="`+pod+`")].results[*]}{.policy}={.result} {end}`)
+}
+
+func needKyverno(t *testing.T) {
+	if running != nil && policy == nil {
+		t.Skip("POLICY=native: there is no Kyverno")
+	}
 }

@@ -111,7 +111,7 @@ func indent(text string, spaces int) string {
 // ready waits for a pod, or for all of a selector.
 func (s *space) ready(what string) {
 	s.Helper()
-	s.kubectl("wait", "--for=condition=Ready", what, "--timeout=90s")
+	s.kubectl("wait", "--for=condition=Ready", what, "--timeout=60s")
 }
 
 func (s *space) kubectl(args ...string) string {
@@ -119,7 +119,7 @@ func (s *space) kubectl(args ...string) string {
 	return kube(s.T, 2*time.Minute, "", append([]string{"-n", s.name}, args...)...)
 }
 
-// exec runs a command in a pod; CONTAINER may follow the name after a slash.
+// exec runs a command in a pod; CONTAINER may follow the name after a colon.
 func (s *space) exec(pod string, command ...string) string {
 	s.Helper()
 	out, err := s.tryExec(pod, command...)
@@ -131,7 +131,7 @@ func (s *space) exec(pod string, command ...string) string {
 
 func (s *space) tryExec(pod string, command ...string) (string, error) {
 	args := []string{"-n", s.name, "exec", pod}
-	if pod, container, ok := strings.Cut(pod, "/"); ok {
+	if pod, container, ok := strings.Cut(pod, ":"); ok {
 		args = []string{"-n", s.name, "exec", pod, "-c", container}
 	}
 	return try(30*time.Second, "", append(append(args, "--"), command...)...)

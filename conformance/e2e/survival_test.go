@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ if line=$(grep ^MemTotal: /proc/meminfo 2>/dev/null); then
 case $line in *" 65536 kB") now=right;; *) now=host;; esac
 else now=failed; fi
 [ $now = "$was" ] || echo $now $(date +%s); was=$now
-i=$((i+1)); echo $i >/tmp/reads; usleep 2000; done`
+i=$((i+1)); echo $i >/reads; usleep 2000; done`
 
 const readers = `
 containers:
@@ -25,17 +26,17 @@ containers:
 func (s *space) readers() {
 	s.Helper()
 	s.pod("pod", strings.ReplaceAll(readers, "READER", strconv.Quote(reader)))
-	s.sees("pod/one", limitedView)
+	s.sees("pod:one", limitedView)
 	s.readOn()
 }
 
 // readOn waits until both readers have read 50 times more.
 func (s *space) readOn() {
 	s.Helper()
-	for _, container := range []string{"pod/one", "pod/two"} {
+	for _, container := range []string{"pod:one", "pod:two"} {
 		first := -1
 		s.until(60*time.Second, container+" to go on reading", func() error {
-			out, err := s.tryExec(container, "cat", "/tmp/reads")
+			out, err := s.tryExec(container, "cat", "/reads")
 			if err != nil {
 				return err
 			}
@@ -103,8 +104,8 @@ func (s *space) healed(before string) {
 		}
 		s.Logf("right again %d s after podview's container started", right-started.Unix())
 	}
-	s.sees("pod/one", limitedView)
-	s.sees("pod/two", limitedView)
+	s.sees("pod:one", limitedView)
+	s.sees("pod:two", limitedView)
 }
 
 // podviewPod is the one on the scenario's node.
@@ -141,17 +142,20 @@ func TestSurvival(t *testing.T) {
 	scenario(t, "worker killed", optedIn, func(s *space) {
 		s.readers()
 		for range 5 {
-			before := s.pids("^podview worker")
-			if len(before) == 0 {
+			// The oldest one serves, another one waits.
+			serving := s.pids("^/podview worker")
+			if len(serving) == 0 {
 				s.Fatal("no worker is found")
 			}
-			s.onHost(append([]string{"kill", "-9"}, before...)...)
-			s.until(30*time.Second, "another worker", func() error {
-				if now := s.pids("^podview worker"); len(now) == 0 || now[0] == before[0] {
-					return fmt.Errorf("workers %v, now %v", before, now)
+			s.onHost("kill", "-9", serving[0])
+			s.until(30*time.Second, "another worker to serve", func() error {
+				now := s.pids("^/podview worker")
+				if len(now) < 2 || slices.Contains(now, serving[0]) {
+					return fmt.Errorf("workers %v, now %v", serving, now)
 				}
 				return nil
 			})
+			s.readOn()
 		}
 		s.neverFailed()
 	})
@@ -159,7 +163,7 @@ func TestSurvival(t *testing.T) {
 	scenario(t, "container killed", optedIn, func(s *space) {
 		s.readers()
 		before := s.podviewStarted()
-		s.onHost(append([]string{"kill", "-9"}, s.pids("^(/podview serve|podview worker)")...)...)
+		s.onHost(append([]string{"kill", "-9"}, s.pids("^/podview (serve|worker)")...)...)
 		s.healed(before)
 		s.podviewReady("")
 	})

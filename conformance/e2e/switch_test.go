@@ -39,6 +39,7 @@ func TestBackEnds(t *testing.T) {
 	if running == nil {
 		t.Skip("needs a cluster: make e2e")
 	}
+	needKyverno(t)
 	scenarioOn(t, nodes[0], "equal pods", optedIn, func(s *space) {
 		want := s.admitted()
 		if !strings.Contains(want["plain"], "podview-meminfo") {
@@ -113,6 +114,9 @@ func present(kind string) bool {
 // useNative makes a cluster that needs no Kyverno.
 func useNative(t testing.TB) {
 	t.Helper()
+	if policy == nil {
+		return
+	}
 	if !present("mutatingadmissionpolicy") {
 		move(t, clusterPolicy, native)
 	}

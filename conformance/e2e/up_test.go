@@ -19,9 +19,6 @@ import (
 
 const (
 	checkout = "../.."
-	// overlay is where podview comes from: a DaemonSet per cgroup version, and
-	// Kyverno's ClusterPolicy.
-	overlay = checkout + "/overlays/mixed"
 	// secondNodeIP and its pods' addresses are above those of the first.
 	secondNodeIP, secondFirstPodIP, secondLastPodIP = "10.123.0.2", "10.123.0.120", "10.123.0.250"
 )
@@ -29,8 +26,9 @@ const (
 var (
 	// running is the cluster that all tests share.
 	running *cluster.Cluster
-	policy  *kyverno.Kyverno
-	second  *vmnode.Node
+	// policy is nil where POLICY is native.
+	policy *kyverno.Kyverno
+	second *vmnode.Node
 	// nodes are those that E2E asks for, the second one last.
 	nodes []node
 )
@@ -60,10 +58,18 @@ func up(bin, dir, work string) error {
 			return err
 		}
 	}
-	if err := startKyverno(ctx); err != nil {
+	switch os.Getenv("POLICY") {
+	case "kyverno":
+		err = errors.Join(startKyverno(ctx), installMixed(ctx))
+	case "native":
+		err = install(ctx, "native-admission", "podview")
+	default:
+		err = fmt.Errorf("POLICY=%s is not kyverno or native", os.Getenv("POLICY"))
+	}
+	if err != nil {
 		return err
 	}
-	return errors.Join(install(ctx), startTools(ctx))
+	return startTools(ctx)
 }
 
 // startSecond starts the node with cgroup v2, or says why there is none.
@@ -97,24 +103,30 @@ func startKyverno(ctx context.Context) (err error) {
 	return policy.Start(ctx)
 }
 
-// install is what docs/install.md tells users to do.
-func install(ctx context.Context) error {
-	path, err := filepath.Abs(overlay)
-	if err != nil {
-		return err
-	}
+// installMixed: a DaemonSet per cgroup version, and Kyverno's ClusterPolicy.
+func installMixed(ctx context.Context) error {
 	client := kubectl.Client(running.Command)
 	if _, err := client.Do(ctx, "label", "node", cluster.NodeName, "podview.dev/cgroup=v1"); err != nil {
+		return err
+	}
+	if err := install(ctx, "mixed", "podview-cgroup-v1", "podview-cgroup-v2"); err != nil {
+		return err
+	}
+	return policy.WaitForPolicy(ctx, clusterPolicy.object)
+}
+
+// install is what docs/install.md tells users to do.
+func install(ctx context.Context, overlay string, daemonSets ...string) error {
+	client := kubectl.Client(running.Command)
+	path, err := filepath.Abs(filepath.Join(checkout, "overlays", overlay))
+	if err != nil {
 		return err
 	}
 	if _, err := client.Do(ctx, "apply", "--server-side", "-k", path); err != nil {
 		return err
 	}
-	if err := policy.WaitForPolicy(ctx, "clusterpolicy/podview-inject"); err != nil {
-		return err
-	}
-	for _, version := range []string{"v1", "v2"} {
-		if _, err := client.Do(ctx, "-n", "podview-system", "rollout", "status", "daemonset/podview-cgroup-"+version, "--timeout=120s"); err != nil {
+	for _, name := range daemonSets {
+		if _, err := client.Do(ctx, "-n", "podview-system", "rollout", "status", "daemonset/"+name, "--timeout=120s"); err != nil {
 			return err
 		}
 	}

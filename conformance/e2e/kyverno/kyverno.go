@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -116,12 +115,6 @@ func (k *Kyverno) Stop() {
 		}
 	}
 }
-
-// Freeze leaves the webhooks' connections open and unanswered until Thaw.
-func (k *Kyverno) Freeze() error { return k.admission.Signal(syscall.SIGSTOP) }
-
-// Thaw ends Freeze.
-func (k *Kyverno) Thaw() error { return k.admission.Signal(syscall.SIGCONT) }
 
 // WaitForPolicy returns when Kyverno enforces a policy of any of its kinds,
 // "clusterpolicy/podview-inject" for example.

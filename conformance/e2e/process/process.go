@@ -53,8 +53,8 @@ func (p *Process) Err() error {
 	}
 }
 
-// Signal is for the program and its children.
-func (p *Process) Signal(s syscall.Signal) error { return syscall.Kill(-p.cmd.Process.Pid, s) }
+// signal is for the program and its children.
+func (p *Process) signal(s syscall.Signal) error { return syscall.Kill(-p.cmd.Process.Pid, s) }
 
 // Stop returns when the program is gone: on SIGTERM, or after the grace on
 // SIGKILL. A program that is gone already stays gone.
@@ -62,11 +62,11 @@ func (p *Process) Stop(grace time.Duration) {
 	if p.Err() != nil {
 		return
 	}
-	p.Signal(syscall.SIGTERM)
+	p.signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
 	case <-time.After(grace):
-		p.Signal(syscall.SIGKILL)
+		p.signal(syscall.SIGKILL)
 		<-p.done
 	}
 }

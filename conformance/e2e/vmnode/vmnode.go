@@ -29,7 +29,7 @@ const (
 	tap       = "v2"
 	memoryMiB = 3072
 	// bootSeconds is what a busy machine may need until the node is ready.
-	bootSeconds = 300
+	bootSeconds = 480
 	// lifetimeSeconds ends a machine that nobody stops.
 	lifetimeSeconds = 24 * 3600
 )

@@ -22,7 +22,7 @@ func TestReadsMakeNoGarbage(t *testing.T) {
 	f := New(plainTree{newFakeTree()}, paths.All)
 	f.Kept = NewKept(make([]byte, KeptBytes))
 	node := fuse.InHeader{NodeId: nodeID("/proc/stat")}
-	open, read, release := &fuse.OpenIn{InHeader: node}, &fuse.ReadIn{InHeader: node}, &fuse.ReleaseIn{InHeader: node}
+	open, read, release := &fuse.OpenIn{InHeader: node}, &fuse.ReadIn{ReadFlags: readLockOwner, InHeader: node}, &fuse.ReleaseIn{InHeader: node}
 	out, buf := &fuse.OpenOut{}, make([]byte, 4096)
 	allocations := testing.AllocsPerRun(1000, func() {
 		if s := f.Open(nil, open, out); !s.Ok() {
@@ -45,7 +45,7 @@ func TestReadsMakeNoGarbage(t *testing.T) {
 // A snapshot that is used again says nothing of what it was used for.
 func TestSnapshotsAreUsedAgain(t *testing.T) {
 	f := New(newFakeTree(), paths.All)
-	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}, Fh: 1}
+	in := &fuse.ReadIn{ReadFlags: readLockOwner, InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}, Fh: 1}
 	first, second := make([]byte, 100), make([]byte, 100)
 	f.ReadAt(in, first)
 	old := f.handles.open[1]

@@ -139,13 +139,18 @@ func (f *FS) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) f
 
 const blockSize = 4096
 
-// attr says that every file is empty, as those in /proc do. The kernel's say
-// 4096 in /sys, but they refuse mmap(2), which we can't: a mapping's pages
-// belong to the inode that all containers share, and one would read there
-// what another was answered. There are no pages beyond the end of a file.
+// fileSize is every file's, as /sys has 4096 for its own. In /proc it is 0, but
+// since Linux 6.5 sendfile(2), which busybox's cat asks first, looks at the size
+// even where there is no page cache, and at 0 it says end of file. Two pages, so
+// that tools that read backwards from the end (tail) start at the beginning.
+const fileSize = 2 * blockSize
+
 func (f *FS) attr(n node, out *fuse.Attr) {
 	out.Ino = inode(n.path)
 	out.Mode = n.mode
+	if n.mode&syscall.S_IFMT == syscall.S_IFREG {
+		out.Size = fileSize
+	}
 	out.Nlink = 1
 	out.Blksize = blockSize
 	out.SetTimes(&f.started, &f.started, &f.started)

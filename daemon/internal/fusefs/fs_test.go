@@ -114,7 +114,7 @@ func TestAnotherProcessTakesOver(t *testing.T) {
 	if s := first.Open(nil, open, &opened); !s.Ok() {
 		t.Fatal(s)
 	}
-	read := &fuse.ReadIn{InHeader: open.InHeader, Fh: opened.Fh, Offset: 6}
+	read := &fuse.ReadIn{ReadFlags: readLockOwner, InHeader: open.InHeader, Fh: opened.Fh, Offset: 6}
 	if _, s := second.Read(nil, read, make([]byte, 10)); !s.Ok() {
 		t.Errorf("a read of the predecessor's handle: %v", s)
 	}
@@ -131,7 +131,7 @@ func TestHandlesBeyondTheTable(t *testing.T) {
 	for fh := range uint64(maxSnapshots) {
 		f.handles.get(fh)
 	}
-	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}}
+	in := &fuse.ReadIn{ReadFlags: readLockOwner, InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}}
 	buf := make([]byte, 10)
 	for fh := range uint64(1000) {
 		in.Fh = maxSnapshots + fh

@@ -26,10 +26,21 @@ func (f *FS) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResu
 	return fuse.ReadResultData(buf[:n]), status
 }
 
+// readLockOwner is FUSE_READ_LOCKOWNER, which the kernel sets for what read(2)
+// asks for itself, and not for a page of its cache.
+const readLockOwner = 1 << 1
+
 // ReadAt renders afresh at offset 0, as seq_file does: top and free -s keep one
 // descriptor and seek back. Other offsets continue the text of the last such
 // read.
+//
+// Pages are refused: a mapping's and sendfile(2)'s belong to the inode that all
+// containers share, and one would read there what another was answered. Who
+// asks sendfile then reads.
 func (f *FS) ReadAt(in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
+	if in.ReadFlags&readLockOwner == 0 {
+		return 0, fuse.EINVAL
+	}
 	n, ok := f.node(in.NodeId)
 	if !ok {
 		return 0, fuse.ENOENT

@@ -15,7 +15,7 @@ import (
 // as much of each as fits buf.
 func readMany(t *testing.T, f *FS, limitBytes int64, buf []byte) {
 	t.Helper()
-	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}}
+	in := &fuse.ReadIn{ReadFlags: readLockOwner, InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}}
 	for range limitBytes/10_000 + 500 {
 		in.Fh++
 		if _, s := f.Read(nil, in, buf); !s.Ok() {
@@ -42,7 +42,7 @@ func TestSnapshotsAreBounded(t *testing.T) {
 		t.Errorf("%d bytes kept of texts that were read to the end", size)
 	}
 	// Somebody else, in the middle of a file, keeps his text.
-	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/uptime")}, Fh: 1 << 40}
+	in := &fuse.ReadIn{ReadFlags: readLockOwner, InHeader: fuse.InHeader{NodeId: nodeID("/proc/uptime")}, Fh: 1 << 40}
 	first, second := make([]byte, 9_000), make([]byte, 9_000)
 	f.Read(nil, in, first)
 	in.Offset = 5
@@ -63,7 +63,7 @@ func TestSnapshotsAreBounded(t *testing.T) {
 func TestTheEndStaysTheEnd(t *testing.T) {
 	f := New(newFakeTree(), paths.All)
 	f.handles.size.Store(maxSnapshotBytes + 1)
-	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}, Fh: 1}
+	in := &fuse.ReadIn{ReadFlags: readLockOwner, InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat")}, Fh: 1}
 	result, _ := f.Read(nil, in, make([]byte, 16<<10))
 	length := result.Size()
 	if f.handles.open[1].text != nil {
@@ -73,6 +73,34 @@ func TestTheEndStaysTheEnd(t *testing.T) {
 		in.Offset = uint64(offset)
 		if result, s := f.Read(nil, in, make([]byte, 100)); !s.Ok() || result.Size() != 0 {
 			t.Errorf("at %d of %d bytes: %d more, %v", offset, length, result.Size(), s)
+		}
+	}
+}
+
+// busybox's cat asks sendfile(2) first, and takes 0 for the end of the file. It
+// must be refused, also when it has been tried before; then cat reads.
+func TestSendfileIsRefused(t *testing.T) {
+	dir := mount(t, New(newFakeTree(), paths.All))
+	for _, name := range []string{"/proc/meminfo", paths.CPUDir + "/online"} {
+		file, err := os.Open(dir + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer read.Close()
+		defer write.Close()
+		for range 2 {
+			if n, err := syscall.Sendfile(int(write.Fd()), int(file.Fd()), nil, 1<<16); err == nil {
+				t.Errorf("%s: sendfile gives %d bytes and no error", name, n)
+			}
+		}
+		got := make([]byte, 1)
+		if n, err := file.Read(got); n != 1 || err != nil {
+			t.Errorf("%s: then read gives %d bytes, %v", name, n, err)
 		}
 	}
 }
@@ -110,7 +138,7 @@ func TestKeptTextsOutliveTheProcess(t *testing.T) {
 	memory := make([]byte, KeptBytes)
 	first, second := New(newFakeTree(), paths.All), New(newFakeTree(), paths.All)
 	first.Kept = NewKept(memory)
-	in := &fuse.ReadIn{InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat"), Unique: 6}, Fh: 77}
+	in := &fuse.ReadIn{ReadFlags: readLockOwner, InHeader: fuse.InHeader{NodeId: nodeID("/proc/stat"), Unique: 6}, Fh: 77}
 	whole := make([]byte, 16<<10)
 	result, _ := first.Read(nil, in, whole)
 	whole = whole[:result.Size()]
