@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
-	conformance conformance-host conformance-vm nri soak compare-faults clean help \
+	conformance conformance-host conformance-vm nri nri-vm soak compare-faults clean help \
 	bench bench-smoke bench-docs bench-programs bin/conformance.test bin/podview.earlier
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -110,6 +110,11 @@ conformance-vm: build bin/podview.earlier bin/conformance.test ## run the suite 
 
 nri: build ## run the NRI plugin against containerd's own end of NRI
 	cd conformance/nri && PODVIEW=$(CURDIR)/bin/podview go test -v -count=1 .
+
+nri-vm: build ## the same in a cgroup-v2-only VM
+	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
+	(cd conformance/nri && CGO_ENABLED=0 go test -c -o ../../bin/nri.test .) && \
+	CONFORMANCE_TEST=bin/nri.test conformance/vm/run.sh --timeout 500 -- /conformance.test -test.v -test.timeout 8m
 
 soak: build bin/conformance.test ## the fault tests: 1000 kills of the worker, 200 hand-overs
 	SOAK=1 PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 60m -test.run 'TestWorkerIsKilled|TestHandOver'
