@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
-	conformance conformance-host conformance-vm nri soak compare-faults clean help \
+	conformance conformance-host conformance-vm nri nri-vm soak compare-faults clean help \
 	conformance-vm-v1 generate-syscalls syscalls-check bin/asker \
 	bench bench-smoke bench-docs bench-programs e2e e2e-up e2e-down e2e-programs \
 	bin/conformance.test bin/podview.earlier bin/podview-image.tar
@@ -144,6 +144,11 @@ conformance-vm-v1: build bin/conformance.test ## the tests of system calls in a 
 
 nri: build ## run the NRI plugin against containerd's own end of NRI
 	cd conformance/nri && PODVIEW=$(CURDIR)/bin/podview go test -v -count=1 .
+
+nri-vm: build ## the same in a cgroup-v2-only VM
+	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
+	(cd conformance/nri && CGO_ENABLED=0 go test -c -o ../../bin/nri.test .) && \
+	CONFORMANCE_TEST=bin/nri.test conformance/vm/run.sh --timeout 500 -- /conformance.test -test.v -test.timeout 8m
 
 # The first time this builds Kubernetes, containerd and others: ten minutes.
 e2e-programs: bin/podview-image.tar
