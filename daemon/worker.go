@@ -19,6 +19,7 @@ import (
 	"github.com/podview/podview/daemon/internal/fusedev"
 	"github.com/podview/podview/daemon/internal/fusefs"
 	"github.com/podview/podview/daemon/internal/holder"
+	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/ledger"
 	"github.com/podview/podview/daemon/internal/metrics"
 )
@@ -60,11 +61,12 @@ func work(c *serveConfig) error {
 		return err
 	}
 	files := fusefs.New(p, present(c.root))
+	files.Measure(func(path string) ([]byte, error) { return host.ReadFile(c.root.Path(path), nil) })
 	conn := fusedev.NewConn(holder.DeviceFD, files, shared.Slots())
 	conn.Readers, conn.Answered, conn.Deadline = c.readers, shared.Answered(), c.readDeadline
 	late := files.Late(hostOnly)
-	host := files.Instead(hostOnly)
-	conn.Late, conn.Host, conn.Missed = late, host, missed(counters)
+	instead := files.Instead(hostOnly)
+	conn.Late, conn.Host, conn.Missed = late, instead, missed(counters)
 	if c.readDeadline == 0 {
 		conn.Deadline = math.MaxInt64
 	}
@@ -79,7 +81,7 @@ func work(c *serveConfig) error {
 	}
 	p.Resume(shared.Store())
 	files.Resume(shared.Kept(), shared.Handle())
-	late.Kept, host.Kept = files.Kept, files.Kept
+	late.Kept, instead.Kept = files.Kept, files.Kept
 	counters.Workers(shared.Workers().Load)
 	c.syscalls.report(counters)
 	p.Published = c.loadPublisher()

@@ -37,18 +37,20 @@ const forever = 365 * 24 * 60 * 60 // seconds
 type FS struct {
 	fuse.RawFileSystem
 	// Kept, if not nil, has the texts of an earlier process's handles.
-	Kept    *Kept
-	tree    Tree
-	nodes   *nodeTable
-	handles *handleTable
-	started time.Time
-	late    bool
+	Kept     *Kept
+	tree     Tree
+	emulated []paths.Path
+	nodes    *nodeTable
+	handles  *handleTable
+	sizes    map[string]uint64 // of files in /proc that are larger than a unit
+	started  time.Time
+	late     bool
 }
 
 // New makes the tree of the emulated paths, which are paths.All or those of
 // them that this host's kernel has.
 func New(tree Tree, emulated []paths.Path) *FS {
-	f := &FS{RawFileSystem: fuse.NewDefaultRawFileSystem(), tree: tree, started: time.Now()}
+	f := &FS{RawFileSystem: fuse.NewDefaultRawFileSystem(), tree: tree, emulated: emulated, started: time.Now()}
 	f.nodes = newNodeTable(emulated)
 	f.handles = newHandleTable()
 	f.handles.begin(f.handles.next, f.started)
@@ -139,17 +141,11 @@ func (f *FS) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) f
 
 const blockSize = 4096
 
-// fileSize is every file's, as /sys has 4096 for its own. In /proc it is 0, but
-// since Linux 6.5 sendfile(2), which busybox's cat asks first, looks at the size
-// even where there is no page cache, and at 0 it says end of file. Two pages, so
-// that tools that read backwards from the end (tail) start at the beginning.
-const fileSize = 2 * blockSize
-
 func (f *FS) attr(n node, out *fuse.Attr) {
 	out.Ino = inode(n.path)
 	out.Mode = n.mode
 	if n.mode&syscall.S_IFMT == syscall.S_IFREG {
-		out.Size = fileSize
+		out.Size = f.size(n)
 	}
 	out.Nlink = 1
 	out.Blksize = blockSize

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -144,5 +146,30 @@ func TestHandlesBeyondTheTable(t *testing.T) {
 	}
 	if size := f.handles.size.Load(); size != 0 {
 		t.Errorf("%d bytes are accounted to handles that are not kept", size)
+	}
+}
+
+// TestSizes: never less than a text, and such that reading backwards in pieces
+// of 8 KiB begins at the start of a short one.
+func TestSizes(t *testing.T) {
+	for bytes, want := range map[int]uint64{0: 8192, 1500: 8192, 8192: 8192, 8193: 24576, 100_000: 114_688} {
+		f := New(newFakeTree(), paths.All)
+		f.Measure(func(path string) ([]byte, error) {
+			if path != "/proc/cpuinfo" {
+				return nil, fs.ErrNotExist
+			}
+			return make([]byte, bytes), nil
+		})
+		for file, want := range map[string]uint64{"/proc/cpuinfo": want, "/proc/stat": 8192, paths.CPUDir + "/online": 4096} {
+			var out fuse.EntryOut
+			header := &fuse.InHeader{NodeId: nodeID(path.Dir(file))}
+			if s := f.Lookup(nil, header, path.Base(file), &out); !s.Ok() || out.Size != want {
+				t.Errorf("%s with %d bytes: size %d, %v, want %d", file, bytes, out.Size, s, want)
+			}
+			var attr fuse.AttrOut
+			if s := f.GetAttr(nil, &fuse.GetAttrIn{InHeader: fuse.InHeader{NodeId: nodeID(file)}}, &attr); !s.Ok() || attr.Size != want {
+				t.Errorf("%s with %d bytes: size %d, %v, want %d", file, bytes, attr.Size, s, want)
+			}
+		}
 	}
 }
