@@ -42,7 +42,7 @@ type FS struct {
 	emulated []paths.Path
 	nodes    *nodeTable
 	handles  *handleTable
-	sizes    map[string]uint64 // of files in /proc that are larger than a unit
+	sizes    map[string]uint32 // of large files in /proc
 	started  time.Time
 	late     bool
 }
@@ -144,11 +144,12 @@ const blockSize = 4096
 func (f *FS) attr(n node, out *fuse.Attr) {
 	out.Ino = inode(n.path)
 	out.Mode = n.mode
-	if n.mode&syscall.S_IFMT == syscall.S_IFREG {
-		out.Size = f.size(n)
-	}
 	out.Nlink = 1
 	out.Blksize = blockSize
+	if n.mode&syscall.S_IFMT == syscall.S_IFREG {
+		out.Blksize = f.size(n)
+		out.Size = uint64(out.Blksize)
+	}
 	out.SetTimes(&f.started, &f.started, &f.started)
 }
 

@@ -150,9 +150,9 @@ func TestHandlesBeyondTheTable(t *testing.T) {
 }
 
 // TestSizes: never less than a text, and such that reading backwards in pieces
-// of 8 KiB begins at the start of a short one.
+// of 8 KiB begins at the start of a short one. One block, for wc -c.
 func TestSizes(t *testing.T) {
-	for bytes, want := range map[int]uint64{0: 8192, 1500: 8192, 8192: 8192, 8193: 24576, 100_000: 114_688} {
+	for bytes, want := range map[int]uint64{0: 8192, 1500: 8192, 8192: 8192, 8193: 32768, 65536: 131072, 100_000: 262_144} {
 		f := New(newFakeTree(), paths.All)
 		f.Measure(func(path string) ([]byte, error) {
 			if path != "/proc/cpuinfo" {
@@ -163,11 +163,11 @@ func TestSizes(t *testing.T) {
 		for file, want := range map[string]uint64{"/proc/cpuinfo": want, "/proc/stat": 8192, paths.CPUDir + "/online": 4096} {
 			var out fuse.EntryOut
 			header := &fuse.InHeader{NodeId: nodeID(path.Dir(file))}
-			if s := f.Lookup(nil, header, path.Base(file), &out); !s.Ok() || out.Size != want {
+			if s := f.Lookup(nil, header, path.Base(file), &out); !s.Ok() || out.Size != want || uint64(out.Blksize) != want {
 				t.Errorf("%s with %d bytes: size %d, %v, want %d", file, bytes, out.Size, s, want)
 			}
 			var attr fuse.AttrOut
-			if s := f.GetAttr(nil, &fuse.GetAttrIn{InHeader: fuse.InHeader{NodeId: nodeID(file)}}, &attr); !s.Ok() || attr.Size != want {
+			if s := f.GetAttr(nil, &fuse.GetAttrIn{InHeader: fuse.InHeader{NodeId: nodeID(file)}}, &attr); !s.Ok() || attr.Size != want || uint64(attr.Blksize) != want {
 				t.Errorf("%s with %d bytes: size %d, %v, want %d", file, bytes, attr.Size, s, want)
 			}
 		}
