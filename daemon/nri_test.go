@@ -1,0 +1,43 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func TestParseNRI(t *testing.T) {
+	c, _, ok := parseNRI([]string{"--mount=/srv/view/", "--namespaces=a, b,,c", "--runtime-handlers=crun", "--pressure"})
+	if !ok || c.Rules.View != "/srv/view" || !slices.Equal(c.Rules.Namespaces, []string{"a", "b", "c"}) ||
+		!slices.Equal(c.Rules.Handlers, []string{"crun"}) || !c.Rules.Pressure {
+		t.Errorf("%+v, %t", c, ok)
+	}
+	if c, _, ok := parseNRI(nil); !ok || c.Rules.View != defaultMount || c.Rules.Pressure || len(c.Rules.Namespaces)+len(c.Rules.Handlers) != 0 {
+		t.Errorf("without flags: %+v, %t", c, ok)
+	}
+	for _, args := range [][]string{{"--mount=view"}, {"--mount="}, {"--socket="}, {"more"}, {"--none"}} {
+		if _, code, ok := parseNRI(args); ok || code != exitUsage {
+			t.Errorf("%q: %t, exit code %d", args, ok, code)
+		}
+	}
+}
+
+// What is no view is none, and no error.
+func TestViewOnNothing(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{dir, filepath.Join(dir, "none"), filepath.Join(dir, "none", "view"), "/proc"} {
+		if superblock, err := viewOn(path); superblock != "" || err != nil {
+			t.Errorf("%s: %q, %v", path, superblock, err)
+		}
+	}
+	if has, err := pathsIn(dir); err == nil {
+		t.Errorf("an empty directory has %q", has)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "proc/stat"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if has, err := pathsIn(dir); err != nil || !slices.Equal(has, []string{"/proc/stat"}) {
+		t.Errorf("one with a name has %q, %v", has, err)
+	}
+}
