@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -49,17 +50,24 @@ type attachedCalls struct {
 func attachSyscalls(c *serveConfig) *attachedCalls {
 	calls := &attachedCalls{config: c}
 	wanted, _ := syscallview.Parse(c.syscalls.list) // validated
-	config := c.syscallConfig()
-	if len(wanted) == 0 {
-		return calls
+	if len(wanted) > 0 {
+		if err := calls.attach(wanted); err != nil {
+			klog.ErrorS(err, "Containers get the host's answers to system calls", "syscalls", c.syscalls.list)
+		}
+		// The kernel's types took some 30 MB, which this process would keep.
+		debug.FreeOSMemory()
 	}
-	if config.PinDir == "" {
-		klog.InfoS("No BPF file system; --syscalls ends with this process, and an update of podview has a gap", "bpffs", c.syscalls.bpffs)
-	}
+	return calls
+}
+
+func (a *attachedCalls) attach(wanted []syscallview.Feature) error {
 	kernel, err := syscallview.Open()
 	if err != nil {
-		klog.ErrorS(err, "Containers get the host's answers to system calls", "syscalls", c.syscalls.list)
-		return calls
+		return err
+	}
+	config := a.config.syscallConfig()
+	if config.PinDir == "" {
+		klog.InfoS("No BPF file system; --syscalls ends with this process, and an update of podview has a gap", "bpffs", a.config.syscalls.bpffs)
 	}
 	for _, f := range wanted {
 		programs, err := kernel.Attach(f, config)
@@ -68,10 +76,10 @@ func attachSyscalls(c *serveConfig) *attachedCalls {
 			continue
 		}
 		klog.InfoS("Containers with the view get their own answers to this system call", "syscalls", f, "pinned", config.PinDir != "")
-		calls.features = append(calls.features, f)
-		calls.programs = append(calls.programs, programs)
+		a.features = append(a.features, f)
+		a.programs = append(a.programs, programs)
 	}
-	return calls
+	return nil
 }
 
 func (c *serveConfig) syscallConfig() syscallview.Config {

@@ -19,6 +19,7 @@ func TestParse(t *testing.T) {
 			config{memoryBytes: 256 << 20, milliCPUs: 1000, command: []string{"top"}}},
 		{[]string{"--memory=1G", "--swap=0", "--cpus=500m", "--cpuset=0-2,5", "--view=/v", "--", "true"},
 			config{memoryBytes: 1e9, swapSet: true, milliCPUs: 500, cpuset: "0-2,5", viewDir: "/v", command: []string{"true"}}},
+		{[]string{"--syscalls=sysinfo,affinity", "nproc"}, config{syscalls: "sysinfo,affinity", command: []string{"nproc"}}},
 		{[]string{"--swap", "1Mi", "--memory", "1Mi", "true"},
 			config{memoryBytes: 1 << 20, swapBytes: 1 << 20, swapSet: true, command: []string{"true"}}},
 	} {
@@ -36,6 +37,8 @@ func TestParseRefuses(t *testing.T) {
 		{"--memory 12Q -- true", `"12Q"`},
 		{"--memory 0 -- true", `"0"`},
 		{"--memory -1 -- true", `"-1"`},
+		{"--syscalls uname -- true", `"uname"`},
+		{"--syscalls sysinfo --view /v -- true", "own view"},
 		{"--cpus 1,5 -- true", `"1,5"`},
 		{"--cpus 0 -- true", `"0"`},
 		{"--cpus 8E -- true", `"8E"`},

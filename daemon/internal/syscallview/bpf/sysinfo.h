@@ -101,18 +101,15 @@ INLINE void change_memory(struct sysinfo *si, struct place *p)
 
 /* Threads, as the kernel's own figure. On v2 a container without the pids
  * controller has that of a cgroup above it, which counts others too. */
-INLINE void change_procs(struct sysinfo *si, struct who *w)
+INLINE void change_procs(struct sysinfo *si, struct who *w, CSS *memory)
 {
 	if (!HAS_ENUM(cgroup_subsys_id, pids_cgrp_id))
 		return;
 	struct place p = find_place(w, ENUM(cgroup_subsys_id, pids_cgrp_id));
 	if (!p.root || is_top(p.root))
 		return;
-	if (is_v2(p.root)) {
-		struct place exact = find_place(w, ENUM(cgroup_subsys_id, memory_cgrp_id));
-		if (!exact.root || GET(exact.root, cgroup) != GET(p.root, cgroup))
-			return;
-	}
+	if (is_v2(p.root) && (!memory || GET(memory, cgroup) != GET(p.root, cgroup)))
+		return;
 	s64 threads = 0;
 	bpf_probe_read_kernel(&threads, sizeof threads, &((struct pids_cgroup *)p.root)->counter);
 	if (threads > 0)
@@ -129,7 +126,7 @@ INLINE void change_sysinfo(struct sysinfo *si, struct who *w)
 		u64 since = bpf_ktime_get_boot_ns() - started + started % NSEC_PER_TICK;
 		si->uptime = (since + NSEC_PER_SEC - 1) / NSEC_PER_SEC;
 	}
-	change_procs(si, w);
+	change_procs(si, w, p.root);
 	p = find_place(w, ENUM(cgroup_subsys_id, cpu_cgrp_id));
 	u64 id = p.root ? cgroup_id(p.root) : 0;
 	struct loads *known = bpf_map_lookup_elem(&loads, &id);
