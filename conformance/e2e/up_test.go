@@ -84,7 +84,7 @@ func startSecond(ctx context.Context, want string, images []string) error {
 	}
 	second, err = vmnode.Start(ctx, vmnode.Config{
 		Checkout: root, Kubectl: running.Command, Init: running.Init, Bin: running.Bin,
-		Dir: filepath.Join(running.LogDir(), "v2"), Images: images, Pause: image.Pause,
+		Dir: filepath.Join(running.LogDir(), "v2"), Images: images, Pause: image.Pause, Crun: secondCrun(),
 		Network: vmnode.Network{Bridge: cluster.Bridge, Subnet: "10.123.0.0/24", Gateway: cluster.NodeIP,
 			IP: secondNodeIP, FirstPodIP: secondFirstPodIP, LastPodIP: secondLastPodIP},
 	})

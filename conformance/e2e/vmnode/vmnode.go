@@ -46,6 +46,7 @@ type Config struct {
 	Dir      string         // for the console's log and the guest's files
 	Images   []string       // archives of OCI image layouts
 	Pause    string         // the image that pods' sandboxes run, one of Images
+	Crun     string         // the program, to become the guest's /usr/bin/crun; none if empty
 	Network  Network
 }
 
