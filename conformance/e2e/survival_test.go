@@ -16,7 +16,7 @@ if line=$(grep ^MemTotal: /proc/meminfo 2>/dev/null); then
 case $line in *" 65536 kB") now=right;; *) now=host;; esac
 else now=failed; fi
 [ $now = "$was" ] || echo $now $(date +%s); was=$now
-i=$((i+1)); echo $i >/tmp/reads; usleep 2000; done`
+i=$((i+1)); echo $i >/reads; usleep 2000; done`
 
 const readers = `
 containers:
@@ -36,7 +36,7 @@ func (s *space) readOn() {
 	for _, container := range []string{"pod:one", "pod:two"} {
 		first := -1
 		s.until(60*time.Second, container+" to go on reading", func() error {
-			out, err := s.tryExec(container, "cat", "/tmp/reads")
+			out, err := s.tryExec(container, "cat", "/reads")
 			if err != nil {
 				return err
 			}
