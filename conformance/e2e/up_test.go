@@ -126,7 +126,7 @@ func install(ctx context.Context, overlay string, daemonSets ...string) error {
 		return err
 	}
 	for _, name := range daemonSets {
-		if _, err := client.Do(ctx, "-n", "podview-system", "rollout", "status", "daemonset/"+name, "--timeout=120s"); err != nil {
+		if _, err := client.Do(ctx, "-n", "podview-system", "rollout", "status", "daemonset/"+name, "--timeout=4m"); err != nil {
 			return err
 		}
 	}
