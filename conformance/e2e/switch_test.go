@@ -88,7 +88,7 @@ func move(t interface {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	components := checkout + "/kustomize/components/"
+	components := checkout() + "/kustomize/components/"
 	if _, err := try(time.Minute, "", "apply", "--server-side", "-k", components+to.component); err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func TestFlux(t *testing.T) {
 	}
 	scenarioOn(t, nodes[0], "sync", optedIn, func(s *space) {
 		useNative(s)
-		kube(s.T, time.Minute, "", "delete", "--ignore-not-found", "-k", checkout+"/kustomize/components/policy-native")
+		kube(s.T, time.Minute, "", "delete", "--ignore-not-found", "-k", checkout()+"/kustomize/components/policy-native")
 		kube(s.T, time.Minute, "", "delete", "namespace", "podview-system")
 		kube(s.T, time.Minute, "apiVersion: v1\nkind: Namespace\nmetadata: {name: flux-system}\n", "apply", "-f", "-")
 		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
@@ -32,7 +32,7 @@ func TestFlux(t *testing.T) {
 		}
 		defer f.Stop()
 		for _, file := range []string{"source-git.yaml", "daemon.yaml", "policies-native.yaml"} {
-			text, err := os.ReadFile(filepath.Join(checkout, "kustomize/gitops/flux", file))
+			text, err := os.ReadFile(filepath.Join(checkout(), "kustomize/gitops/flux", file))
 			if err != nil {
 				s.Fatal(err)
 			}
@@ -43,7 +43,7 @@ func TestFlux(t *testing.T) {
 			}
 			kube(s.T, 30*time.Second, manifest, "apply", "-f", "-")
 		}
-		if err := f.Publish(ctx, "podview", os.DirFS(checkout), "kustomize"); err != nil {
+		if err := f.Publish(ctx, "podview", os.DirFS(checkout()), "kustomize"); err != nil {
 			s.Fatal(err)
 		}
 		for _, kustomization := range []string{"podview-daemon", "podview-policies"} {

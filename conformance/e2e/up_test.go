@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/podview/podview/conformance/e2e/cluster"
@@ -18,10 +19,19 @@ import (
 )
 
 const (
-	checkout = "../.."
 	// secondNodeIP and its pods' addresses are above those of the first.
 	secondNodeIP, secondFirstPodIP, secondLastPodIP = "10.123.0.2", "10.123.0.120", "10.123.0.250"
 )
+
+// checkout is the project's directory. Programs in the cluster's namespaces have
+// another working directory.
+var checkout = sync.OnceValue(func() string {
+	path, err := filepath.Abs("../..")
+	if err != nil {
+		panic(err)
+	}
+	return path
+})
 
 var (
 	// running is the cluster that all tests share.
@@ -73,18 +83,15 @@ func up(bin, dir, work string) error {
 }
 
 // startSecond starts the node with cgroup v2, or says why there is none.
-func startSecond(ctx context.Context, want string, images []string) error {
-	root, err := filepath.Abs(checkout)
-	if err != nil {
-		return err
-	}
-	if err := vmnode.Check(ctx, root); err != nil && want == "all" {
+func startSecond(ctx context.Context, want string, images []string) (err error) {
+	if err := vmnode.Check(ctx, checkout()); err != nil && want == "all" {
 		fmt.Println("SKIP: the node with cgroup v2:", err)
 		return nil
 	}
 	second, err = vmnode.Start(ctx, vmnode.Config{
-		Checkout: root, Kubectl: running.Command, Init: running.Init, Bin: running.Bin,
-		Dir: filepath.Join(running.LogDir(), "v2"), Images: images, Pause: image.Pause, Crun: secondCrun(),
+		Checkout: checkout(), Kubectl: running.Command, Init: running.Init, Bin: running.Bin,
+		Dir: filepath.Join(running.Dir, "v2"), Log: filepath.Join(running.LogDir(), "v2.log"),
+		Images: images, Pause: image.Pause, Crun: secondCrun(),
 		Network: vmnode.Network{Bridge: cluster.Bridge, Subnet: "10.123.0.0/24", Gateway: cluster.NodeIP,
 			IP: secondNodeIP, FirstPodIP: secondFirstPodIP, LastPodIP: secondLastPodIP},
 	})
@@ -118,11 +125,7 @@ func installMixed(ctx context.Context) error {
 // install is what docs/install.md tells users to do.
 func install(ctx context.Context, overlay string, daemonSets ...string) error {
 	client := kubectl.Client(running.Command)
-	path, err := filepath.Abs(filepath.Join(checkout, "overlays", overlay))
-	if err != nil {
-		return err
-	}
-	if _, err := client.Do(ctx, "apply", "--server-side", "-k", path); err != nil {
+	if _, err := client.Do(ctx, "apply", "--server-side", "-k", filepath.Join(checkout(), "overlays", overlay)); err != nil {
 		return err
 	}
 	for _, name := range daemonSets {

@@ -39,7 +39,7 @@ func TestRuntime(t *testing.T) {
 	}
 	crun := node{"v1 crun", here.host}
 	if into(t, crun, cluster.Runtime{Runc: filepath.Join(bin, "crun"), PureV1: true}) {
-		kube(t, time.Minute, "", "apply", "--server-side", "-k", checkout+"/kustomize/components/policy-native-pressure")
+		kube(t, time.Minute, "", "apply", "--server-side", "-k", checkout()+"/kustomize/components/policy-native-pressure")
 		scenarioOn(t, crun, "pressure", optedIn, pressure)
 	}
 }

@@ -21,7 +21,7 @@ func TestPressure(t *testing.T) {
 		t.Skip("Debian's crun cannot be had here")
 	}
 	useNative(t)
-	kube(t, time.Minute, "", "apply", "--server-side", "-k", checkout+"/kustomize/components/policy-native-pressure")
+	kube(t, time.Minute, "", "apply", "--server-side", "-k", checkout()+"/kustomize/components/policy-native-pressure")
 	onCrun := node{"v2 crun", vmnode.Name}
 	scenarioOn(t, onCrun, "own", optedIn, func(s *space) {
 		s.onHost("nsenter", "-t", "1", "-m", "mount", "--bind", "/usr/bin/crun", "/usr/bin/runc")

@@ -29,7 +29,7 @@ const (
 )
 
 // procps, and what it needs beside its libraries.
-var programs = []string{"/usr/bin/free", "/usr/bin/top", "/usr/bin/uptime", "/usr/bin/ps", "/usr/bin/lscpu"}
+var programs = []string{"/usr/bin/free", "/usr/bin/top", "/usr/bin/uptime", "/usr/bin/ps", "/usr/bin/pgrep", "/usr/bin/lscpu"}
 
 // terminals are descriptions that top wants even for a plain listing.
 var terminals = []string{"/lib/terminfo/d/dumb", "/lib/terminfo/x/xterm", "/lib/terminfo/l/linux"}
