@@ -29,10 +29,7 @@ func TestArgoCD(t *testing.T) {
 		kube(s.T, time.Minute, "apiVersion: v1\nkind: Namespace\nmetadata: {name: argocd}\n", "apply", "-f", "-")
 		defer kube(s.T, time.Minute, "", "delete", "--wait=false", "namespace", "argocd")
 		for _, file := range []string{"application.yaml", "applicationset.yaml", "argocd-cm.yaml"} {
-			path, err := filepath.Abs(filepath.Join(checkout(), "kustomize/gitops/argocd", file))
-			if err != nil {
-				s.Fatal(err)
-			}
+			path := filepath.Join(checkout(), "kustomize/gitops/argocd", file)
 			// Server-side, which refuses unknown fields.
 			kube(s.T, time.Minute, "", "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", path)
 		}

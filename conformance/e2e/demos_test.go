@@ -29,7 +29,7 @@ spec:
 ` + s.onNode(6) + `
       containers:
       - {name: httpd, HTTPD, resources: {limits: {memory: 256Mi, cpu: "1"}, requests: {cpu: 50m, memory: 16Mi}}}`)
-		s.kubectl("rollout", "status", "deployment/httpd-test", "--timeout=60s")
+		s.kubectl("rollout", "status", "deployment/httpd-test", "--timeout="+(time.Minute*s.node.patience()).String())
 		s.sees("deployment/httpd-test", view{262144, 1})
 		programsAgree(s, "deployment/httpd-test", "256", "256.0")
 		if page := s.exec("deployment/httpd-test", "wget", "-q", "-O-", "http://localhost/"); page != "It works!\n" {

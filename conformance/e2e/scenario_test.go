@@ -12,12 +12,21 @@ import (
 	"time"
 
 	"github.com/podview/podview/conformance/e2e/image"
+	"github.com/podview/podview/conformance/e2e/vmnode"
 )
 
 // node is where a scenario's pods run.
 type node struct {
 	name string // in the table, and of its namespaces
 	host string // its label kubernetes.io/hostname
+}
+
+// patience is the factor of all limits: the second node's CPUs are emulated.
+func (n node) patience() time.Duration {
+	if n.host == vmnode.Name {
+		return 4
+	}
+	return 1
 }
 
 // space is a scenario's namespace.
@@ -116,7 +125,7 @@ func (s *space) ready(what string) {
 
 func (s *space) kubectl(args ...string) string {
 	s.Helper()
-	return kube(s.T, 2*time.Minute, "", append([]string{"-n", s.name}, args...)...)
+	return kube(s.T, 2*time.Minute*s.node.patience(), "", append([]string{"-n", s.name}, args...)...)
 }
 
 // exec runs a command in a pod; CONTAINER may follow the name after a colon.
@@ -134,12 +143,13 @@ func (s *space) tryExec(pod string, command ...string) (string, error) {
 	if pod, container, ok := strings.Cut(pod, ":"); ok {
 		args = []string{"-n", s.name, "exec", pod, "-c", container}
 	}
-	return try(30*time.Second, "", append(append(args, "--"), command...)...)
+	return try(30*time.Second*s.node.patience(), "", append(append(args, "--"), command...)...)
 }
 
 // until fails the scenario when what does not succeed in time.
 func (s *space) until(limit time.Duration, name string, what func() error) {
 	s.Helper()
+	limit *= s.node.patience()
 	if err := poll(limit, what); err != nil {
 		s.Fatalf("waited %s for %s: %v", limit, name, err)
 	}

@@ -170,7 +170,7 @@ func TestSurvival(t *testing.T) {
 	scenario(t, "pod deleted", optedIn, func(s *space) {
 		s.readers()
 		before := s.podviewStarted()
-		kube(s.T, time.Minute, "", "-n", "podview-system", "delete", "pod", s.podviewPod())
+		kube(s.T, time.Minute*s.node.patience(), "", "-n", "podview-system", "delete", "pod", s.podviewPod())
 		s.healed(before)
 		s.podviewReady("")
 	})

@@ -35,14 +35,14 @@ spec:
 	if err != nil {
 		return err
 	}
-	_, err = running.Kubectl(ctx, "-n", toolSpace, "wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s")
+	_, err = running.Kubectl(ctx, "-n", toolSpace, "wait", "--for=condition=Ready", "pod", "--all", "--timeout=4m")
 	return err
 }
 
 // onHost runs a command on the scenario's node, as root.
 func (s *space) onHost(command ...string) string {
 	s.Helper()
-	return kube(s.T, 30*time.Second, "", append([]string{"-n", toolSpace, "exec", s.node.host, "--"}, command...)...)
+	return kube(s.T, 30*time.Second*s.node.patience(), "", append([]string{"-n", toolSpace, "exec", s.node.host, "--"}, command...)...)
 }
 
 // pids are the node's processes whose command line matches this, anchored by ^.

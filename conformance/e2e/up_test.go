@@ -90,7 +90,8 @@ func startSecond(ctx context.Context, want string, images []string) (err error) 
 	}
 	second, err = vmnode.Start(ctx, vmnode.Config{
 		Checkout: checkout(), Kubectl: running.Command, Init: running.Init, Bin: running.Bin,
-		Dir: filepath.Join(running.LogDir(), "v2"), Images: images, Pause: image.Pause,
+		Dir: filepath.Join(running.Dir, "v2"), Log: filepath.Join(running.LogDir(), "v2.log"),
+		Images: images, Pause: image.Pause, Crun: secondCrun(),
 		Network: vmnode.Network{Bridge: cluster.Bridge, Subnet: "10.123.0.0/24", Gateway: cluster.NodeIP,
 			IP: secondNodeIP, FirstPodIP: secondFirstPodIP, LastPodIP: secondLastPodIP},
 	})
@@ -128,7 +129,7 @@ func install(ctx context.Context, overlay string, daemonSets ...string) error {
 		return err
 	}
 	for _, name := range daemonSets {
-		if _, err := client.Do(ctx, "-n", "podview-system", "rollout", "status", "daemonset/"+name, "--timeout=120s"); err != nil {
+		if _, err := client.Do(ctx, "-n", "podview-system", "rollout", "status", "daemonset/"+name, "--timeout=4m"); err != nil {
 			return err
 		}
 	}

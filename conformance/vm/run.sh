@@ -3,8 +3,10 @@
 # Runs CMD as root in a cgroup-v2-only VM (emulated CPUs: no KVM, no root
 # needed) with bin/podview at /usr/bin/podview and, if the variable
 # CONFORMANCE_TEST names a file, that file at /conformance.test.
-# --add copies the files below DIR, and what links there point to, into the guest's root, --module loads a kernel
-# module, --tap connects the guest's eth0 to a tap device that exists.
+# --add copies the files below DIR, and what links there point to, into the
+# guest's root, --module loads a kernel module, --tap connects the guest's eth0
+# to a tap device that exists. VM_DIR is where the initramfs is put, .cache if
+# unset.
 # The guest's console is stdout. Exit status: CMD's; 124 after the timeout;
 # 125 when the guest died or could not be made.
 #
@@ -73,7 +75,7 @@ done
 command=("$@")
 check
 mkdir -p "$checkout/.cache"
-work=$(mktemp -d "$checkout/.cache/vm.XXXXXX") qemu=
+work=$(mktemp -d "${VM_DIR:-$checkout/.cache}/vm.XXXXXX") qemu=
 trap 'kill $qemu 2>/dev/null || true; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM

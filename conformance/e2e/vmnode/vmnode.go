@@ -1,7 +1,7 @@
 // Package vmnode runs the test cluster's second node, which has cgroup v2 only:
 // containerd and kubelet in the virtual machine of conformance/vm, connected to
 // the first node's bridge by a tap device. The CPUs are emulated, so it needs no
-// KVM and is about ten times slower than the first node.
+// KVM and is ten times slower or more than the first node.
 //
 // The machine's disk is memory: a node that is stopped and started has lost all
 // but its name.
@@ -43,9 +43,11 @@ type Config struct {
 	Kubectl  kubectl.Client // of a cluster administrator; its kubeconfig becomes the kubelet's
 	Init     int            // pid of the init of the first node's namespaces
 	Bin      string         // has kubelet, containerd, its shim, ctr, runc and CNI plugins
-	Dir      string         // for the console's log and the guest's files
+	Dir      string         // for the guest's files
+	Log      string         // the file for the console's output: of the kernel, containerd and kubelet
 	Images   []string       // archives of OCI image layouts
 	Pause    string         // the image that pods' sandboxes run, one of Images
+	Crun     string         // the program, to become the guest's /usr/bin/crun; none if empty
 	Network  Network
 }
 
@@ -97,19 +99,18 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 	// In the network of the first node and its pid namespace, to die with it,
 	// but with this machine's files, of which the guest gets copies.
 	args := append([]string{"--target", strconv.Itoa(c.Init), "--net", "--pid", "--"}, c.arguments(root)...)
-	n.qemu, err = process.Start("qemu", exec.Command("nsenter", args...), n.Log())
+	run := exec.Command("nsenter", args...)
+	run.Env = append(os.Environ(), "VM_DIR="+c.Dir)
+	n.qemu, err = process.Start("qemu", run, c.Log)
 	if err != nil {
 		return nil, err
 	}
 	if err := n.waitReady(ctx); err != nil {
 		n.Stop()
-		return nil, fmt.Errorf("node %s, see %s: %w", Name, n.Log(), err)
+		return nil, fmt.Errorf("node %s, see %s: %w", Name, c.Log, err)
 	}
 	return n, nil
 }
-
-// Log is the file with the console's output: kernel, containerd and kubelet.
-func (n *Node) Log() string { return filepath.Join(n.config.Dir, "console.log") }
 
 // Stop switches the machine off. The API server keeps the node.
 func (n *Node) Stop() { n.qemu.Stop(10 * time.Second) }
@@ -117,17 +118,15 @@ func (n *Node) Stop() { n.qemu.Stop(10 * time.Second) }
 // connect makes the tap device. qemu finds it by its name, in the namespace of
 // the first node, and it disappears with that.
 func (c Config) connect(ctx context.Context) error {
+	if c.Kubectl(ctx, "ip", "link", "show", tap).Run() == nil {
+		return nil // from an earlier start
+	}
 	for _, args := range [][]string{
-		{"link", "show", tap},
 		{"tuntap", "add", tap, "mode", "tap"},
 		{"link", "set", tap, "master", c.Network.Bridge, "up"},
 	} {
-		out, err := c.Kubectl(ctx, "ip", args...).CombinedOutput()
-		switch {
-		case args[1] != "show" && err != nil:
+		if out, err := c.Kubectl(ctx, "ip", args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, out)
-		case args[1] == "show" && err == nil:
-			return nil
 		}
 	}
 	return nil

@@ -11,7 +11,8 @@ ip addr add "$NODE_IP/24" dev cni0
 ip link set cni0 up
 ip route add default via "$GATEWAY"
 containerd --config /etc/containerd/config.toml &
-until ctr version >/dev/null 2>&1; do sleep 0.2; done
-for image in /images/*; do ctr -n k8s.io images import "$image" && rm "$image"; done
+until [ -S /run/containerd/containerd.sock ] && ctr version >/dev/null 2>&1; do sleep 0.2; done
+printf '%s\n' /images/* | xargs -n 1 -P 4 ctr -n k8s.io images import
+rm /images/*
 kubelet --config /etc/kubernetes/kubelet.yaml --kubeconfig /etc/kubernetes/kubeconfig --node-ip "$NODE_IP" --v=1 &
 wait -n
