@@ -151,7 +151,7 @@ nri-vm: build ## the same in a cgroup-v2-only VM
 	CONFORMANCE_TEST=bin/nri.test conformance/vm/run.sh --timeout 500 -- /conformance.test -test.v -test.timeout 8m
 
 # The first time this builds Kubernetes, containerd and others: ten minutes.
-e2e-programs: bin/podview-image.tar
+e2e-programs: deps build bin/podview-image.tar
 	conformance/e2e/binaries/build.sh >.cache/e2e-bin.path
 	@conformance/e2e/binaries/debian.sh >.cache/e2e-debian.path || { : >.cache/e2e-debian.path; \
 		echo "SKIP: Debian's containerd, runc and crun cannot be downloaded"; }

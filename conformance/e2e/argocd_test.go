@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/podview/podview/conformance/e2e/kubectl"
 )
 
 // argocdModule has Argo CD's CRDs, in the version that conformance/render
@@ -23,8 +25,8 @@ func TestArgoCD(t *testing.T) {
 		crds := filepath.Join(argocdDir(s.T), "manifests/crds")
 		kube(s.T, time.Minute, "", "apply", "--server-side", "-k", crds)
 		defer kube(s.T, time.Minute, "", "delete", "--wait=false", "-k", crds)
-		for _, kind := range []string{"applications", "applicationsets"} {
-			kube(s.T, time.Minute, "", "wait", "--for=condition=Established", "crd/"+kind+".argoproj.io", "--timeout=30s")
+		if err := kubectl.Client(running.Command).Established(s.Context()); err != nil {
+			s.Fatal(err)
 		}
 		kube(s.T, time.Minute, "apiVersion: v1\nkind: Namespace\nmetadata: {name: argocd}\n", "apply", "-f", "-")
 		defer kube(s.T, time.Minute, "", "delete", "--wait=false", "namespace", "argocd")

@@ -55,7 +55,7 @@ func Start(ctx context.Context, c Config) (*Flux, error) {
 	if _, err := c.Kubectl.Do(ctx, "apply", "--server-side", "-f", filepath.Join(c.Bin, "flux.yaml")); err != nil {
 		return nil, err
 	}
-	if _, err := c.Kubectl.Do(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"); err != nil {
+	if err := c.Kubectl.Established(ctx); err != nil {
 		return nil, err
 	}
 	f := &Flux{config: c}

@@ -34,6 +34,18 @@ func (c Client) Input(ctx context.Context, stdin []byte, args ...string) (string
 	return out.String(), nil
 }
 
+// Established waits until the API server serves all custom resources. kubectl
+// wait fails on one that is so new that it has no conditions, so it is asked
+// again.
+func (c Client) Established(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return Until(ctx, func() error {
+		_, err := c.Do(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=10s")
+		return err
+	})
+}
+
 // Until calls done until it says so by nil, until a program that it looked at
 // has ended, or until the context ends. The error is that of the last call.
 func Until(ctx context.Context, done func() error) error {

@@ -63,7 +63,7 @@ func Install(ctx context.Context, c Config) (*Kyverno, error) {
 	if _, err := c.Kubectl.Input(ctx, parsed.manifest, "apply", "--server-side", "-f", "-"); err != nil {
 		return nil, err
 	}
-	if _, err := c.Kubectl.Do(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"); err != nil {
+	if err := c.Kubectl.Established(ctx); err != nil {
 		return nil, err
 	}
 	k := &Kyverno{config: c, install: parsed}

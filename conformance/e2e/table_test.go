@@ -1,0 +1,46 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// results is the table that ends the run.
+var results table
+
+type table struct {
+	mu   sync.Mutex
+	rows []row
+}
+
+type row struct {
+	scenario, node, result string
+	took                   time.Duration
+}
+
+func (r *table) add(t *testing.T, scenario, node string, took time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	result := "ok"
+	switch {
+	case t.Failed():
+		result = "FAILED"
+	case t.Skipped():
+		result = "skipped"
+	}
+	r.rows = append(r.rows, row{strings.TrimPrefix(scenario, "Test"), node, result, took})
+}
+
+func (r *table) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var text strings.Builder
+	fmt.Fprintf(&text, "%-40s %-22s %-8s %s\n", "scenario", "node", "result", "seconds")
+	for _, row := range r.rows {
+		fmt.Fprintf(&text, "%-40s %-22s %-8s %5.1f\n", row.scenario, row.node, row.result, row.took.Seconds())
+	}
+	return text.String()
+}
