@@ -116,7 +116,7 @@ conformance-vm: build bin/podview.earlier bin/conformance.test ## run the suite 
 	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 960 -- /conformance.test -test.v -test.timeout 15m
 
 # The first time this builds Kubernetes, containerd and others: ten minutes.
-e2e-programs: bin/podview-image.tar
+e2e-programs: build bin/podview-image.tar
 	conformance/e2e/binaries/build.sh >.cache/e2e-bin.path
 	@conformance/e2e/binaries/debian.sh >.cache/e2e-debian.path || { : >.cache/e2e-debian.path; \
 		echo "SKIP: Debian's containerd, runc and crun cannot be downloaded"; }

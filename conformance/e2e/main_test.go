@@ -46,7 +46,7 @@ func testMain(m *testing.M) int {
 		fmt.Println("logs:", collect())
 	}
 	err = down()
-	if left := cluster.Leftovers(dir, bin); err != nil || len(left) > 0 {
+	if left := cluster.Leftovers(dir); err != nil || len(left) > 0 {
 		fmt.Printf("FAIL: left behind: %v %s\n", err, strings.Join(left, "\n"))
 		code = 1
 	}

@@ -20,8 +20,8 @@ i=$((i+1)); echo $i >/reads; usleep 2000; done`
 
 const readers = `
 containers:
-- {name: one, BUSYBOX, command: [sh, -c, READER], resources: {limits: {cpu: 500m, memory: 64Mi}, ` + small + `}}
-- {name: two, BUSYBOX, command: [sh, -c, READER], resources: {limits: {cpu: 500m, memory: 64Mi}, ` + small + `}}`
+- {name: one, BUSYBOX, command: [sh, -c, READER], resources: {limits: {cpu: 100m, memory: 64Mi}, ` + small + `}}
+- {name: two, BUSYBOX, command: [sh, -c, READER], resources: {limits: {cpu: 100m, memory: 64Mi}, ` + small + `}}`
 
 func (s *space) readers() {
 	s.Helper()
@@ -30,7 +30,7 @@ func (s *space) readers() {
 	s.readOn()
 }
 
-// readOn waits until both readers have read 50 times more.
+// readOn waits until both readers have read 20 times more.
 func (s *space) readOn() {
 	s.Helper()
 	for _, container := range []string{"pod:one", "pod:two"} {
@@ -48,7 +48,7 @@ func (s *space) readOn() {
 			if first < 0 {
 				first = reads
 			}
-			if reads < first+50 {
+			if reads < first+20 {
 				return fmt.Errorf("%d reads, then %d", first, reads)
 			}
 			return nil
@@ -141,7 +141,7 @@ func (s *space) podviewReady(except string) {
 func TestSurvival(t *testing.T) {
 	scenario(t, "worker killed", optedIn, func(s *space) {
 		s.readers()
-		for range 5 {
+		for range 3 {
 			// The oldest one serves, another one waits.
 			serving := s.pids("^/podview worker")
 			if len(serving) == 0 {

@@ -15,8 +15,8 @@ func TestLeftovers(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("makes mounts and cgroups: needs root")
 	}
-	dir, bin := filepath.Join(t.TempDir(), "cluster"), t.TempDir()
-	if left := Leftovers(dir, bin); len(left) > 0 {
+	dir := filepath.Join(t.TempDir(), "cluster")
+	if left := Leftovers(dir); len(left) > 0 {
 		t.Fatalf("before the test: %q", left)
 	}
 	var want []string
@@ -40,43 +40,42 @@ func TestLeftovers(t *testing.T) {
 		want = append(want, "cgroup "+cgroup)
 	}
 
-	program := filepath.Join(bin, "sleep")
-	copyFile(t, "/bin/sleep", program)
-	process := exec.Command(program, "infinity")
-	if err := process.Start(); err != nil {
+	component := exec.Command("sleep", "infinity")
+	component.Env = []string{"KUBECONFIG=" + filepath.Join(dir, "kubeconfig")}
+	init := exec.Command("sh")
+	init.Args = []string{nodeProgram, "-c", "read end", `{"Dir":"` + dir + `"}`}
+	hold, err := init.StdinPipe()
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { process.Process.Kill(); process.Wait() })
-	want = append(want, "process "+strconv.Itoa(process.Process.Pid)+" "+program)
+	defer hold.Close()
+	for _, process := range []*exec.Cmd{component, init} {
+		if err := process.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { process.Process.Kill(); process.Wait() })
+		want = append(want, "process "+strconv.Itoa(process.Process.Pid))
+	}
 
-	got := strings.Join(Leftovers(dir, bin), "\n")
+	got := strings.Join(Leftovers(dir), "\n")
 	for _, w := range want {
 		if !strings.Contains(got, w) {
 			t.Errorf("%s is not found in\n%s", w, got)
 		}
 	}
 
-	process.Process.Kill()
-	process.Wait()
+	for _, process := range []*exec.Cmd{component, init} {
+		process.Process.Kill()
+		process.Wait()
+	}
 	if err := syscall.Unmount(mountpoint, 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := Remove(dir); err != nil {
 		t.Fatal(err)
 	}
-	if left := Leftovers(dir, bin); len(left) > 0 {
+	if left := Leftovers(dir); len(left) > 0 {
 		t.Errorf("after Remove: %q", left)
-	}
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	content, err := os.ReadFile(from)
-	if err == nil {
-		err = os.WriteFile(to, content, 0o755)
-	}
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
