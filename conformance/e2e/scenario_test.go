@@ -119,7 +119,7 @@ func indent(text string, spaces int) string {
 // ready waits for a pod, or for all of a selector.
 func (s *space) ready(what string) {
 	s.Helper()
-	s.kubectl("wait", "--for=condition=Ready", what, "--timeout=60s")
+	s.kubectl("wait", "--for=condition=Ready", what, "--timeout="+(time.Minute*s.node.patience()).String())
 }
 
 func (s *space) kubectl(args ...string) string {

@@ -91,7 +91,7 @@ func startSecond(ctx context.Context, want string, images []string) (err error) 
 	second, err = vmnode.Start(ctx, vmnode.Config{
 		Checkout: checkout(), Kubectl: running.Command, Init: running.Init, Bin: running.Bin,
 		Dir: filepath.Join(running.Dir, "v2"), Log: filepath.Join(running.LogDir(), "v2.log"),
-		Images: images, Pause: image.Pause, Crun: secondCrun(),
+		Images: images, Pause: image.Pause,
 		Network: vmnode.Network{Bridge: cluster.Bridge, Subnet: "10.123.0.0/24", Gateway: cluster.NodeIP,
 			IP: secondNodeIP, FirstPodIP: secondFirstPodIP, LastPodIP: secondLastPodIP},
 	})

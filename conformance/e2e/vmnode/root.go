@@ -2,11 +2,8 @@ package vmnode
 
 import (
 	"embed"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"text/template"
 )
 
@@ -57,16 +54,6 @@ func writeRoot(root string, c Config, kubeconfig string) error {
 	for _, image := range c.Images {
 		links[filepath.Join("images", filepath.Base(image))] = image
 	}
-	if c.Crun != "" {
-		libraries, err := libraries(c.Crun)
-		if err != nil {
-			return err
-		}
-		links["usr/bin/crun"] = c.Crun
-		for _, library := range libraries {
-			links[filepath.Join("usr/lib/x86_64-linux-gnu", filepath.Base(library))] = library
-		}
-	}
 	for file, target := range links {
 		if err := link(filepath.Join(root, file), target); err != nil {
 			return err
@@ -107,28 +94,4 @@ func link(file, target string) error {
 		return err
 	}
 	return os.Symlink(target, file)
-}
-
-// libraries are those that a program is linked with. They may be beside it, as
-// in a package that is unpacked and not installed.
-func libraries(program string) ([]string, error) {
-	beside, err := filepath.Glob(filepath.Join(filepath.Dir(program), "../lib/*"))
-	if err != nil {
-		return nil, err
-	}
-	ldd := exec.Command("ldd", program)
-	ldd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(beside, ":"))
-	out, err := ldd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("ldd %s: %w", program, err)
-	}
-	var paths []string
-	for line := range strings.Lines(string(out)) {
-		// "NAME => PATH (ADDRESS)"; the loader has no arrow, and is there.
-		if _, path, found := strings.Cut(line, " => "); found {
-			path, _, _ = strings.Cut(path, " (")
-			paths = append(paths, path)
-		}
-	}
-	return paths, nil
 }

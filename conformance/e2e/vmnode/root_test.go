@@ -58,17 +58,6 @@ func TestRoot(t *testing.T) {
 	}
 }
 
-// Any program will do that has libraries.
-func TestRootCrun(t *testing.T) {
-	c, root := testConfig(t), t.TempDir()
-	c.Crun = "/bin/ls"
-	if err := writeRoot(root, c, ""); err != nil {
-		t.Fatal(err)
-	}
-	read(t, filepath.Join(root, "usr/bin/crun"))
-	read(t, filepath.Join(root, "usr/lib/x86_64-linux-gnu/libc.so.6"))
-}
-
 func TestRootWithoutProgram(t *testing.T) {
 	c := testConfig(t)
 	if err := os.Remove(filepath.Join(c.Bin, "runc")); err != nil {

@@ -47,7 +47,6 @@ type Config struct {
 	Log      string         // the file for the console's output: of the kernel, containerd and kubelet
 	Images   []string       // archives of OCI image layouts
 	Pause    string         // the image that pods' sandboxes run, one of Images
-	Crun     string         // the program, to become the guest's /usr/bin/crun; none if empty
 	Network  Network
 }
 
