@@ -133,8 +133,9 @@ INLINE void change_affinity(struct task_struct *task, void *user_mask, long ret,
 {
 	struct who w;
 	struct masks *m = bpf_map_lookup_elem(&scratch, &index);
-	u8 *has_asked = bpf_task_storage_get(&asked, task->group_leader, NULL, 0);
-	if (!by_quota || !m || has_asked || ret <= 0 || ret > MAX_BYTES || !has_view(task) || !identify(&w, task))
+	if (!by_quota || !m || ret <= 0 || ret > MAX_BYTES || !has_view(task) || !identify(&w, task))
+		return;
+	if (bpf_task_storage_get(&asked, task->group_leader, NULL, 0))
 		return;
 	u32 bytes = ret, last = (bytes - 1) / 8, words = last + 1;
 	struct place cpu = find_place(&w, ENUM(cgroup_subsys_id, cpu_cgrp_id));
