@@ -38,9 +38,9 @@ func (r *table) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var text strings.Builder
-	fmt.Fprintf(&text, "%-40s %-22s %-8s %s\n", "scenario", "node", "result", "seconds")
+	fmt.Fprintf(&text, "%-40s %-27s %-8s %s\n", "scenario", "node", "result", "seconds")
 	for _, row := range r.rows {
-		fmt.Fprintf(&text, "%-40s %-22s %-8s %5.1f\n", row.scenario, row.node, row.result, row.took.Seconds())
+		fmt.Fprintf(&text, "%-40s %-27s %-8s %5.1f\n", row.scenario, row.node, row.result, row.took.Seconds())
 	}
 	return text.String()
 }
