@@ -103,7 +103,7 @@ initContainers:
 // begin waits for all that a pod needs to get the view when it is created.
 func (s *space) begin() {
 	s.Helper()
-	s.labelled()
+	s.labelled(hardened("main", "128Mi"))
 	s.connected(0)
 }
 
@@ -119,7 +119,11 @@ func namespaceMakesTheDifference(s *space, level string) {
 		specs[n.name] = n.kubectl("get", "pod", "pod", "-o", "jsonpath={.spec}")
 	}
 	s.sees("pod", mebi128)
-	s.mountedOnce("pod")
+	for _, at := range s.mountedOnce("pod") {
+		if strings.HasPrefix(at, "/proc/pressure") {
+			s.Errorf("%s is mounted, and nobody asked for it", at)
+		}
+	}
 	plain.sees("pod", s.host())
 	if got := plain.viewMounts("pod"); len(got) > 0 {
 		s.Errorf("without podview's label it has %q", got)

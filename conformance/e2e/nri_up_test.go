@@ -93,11 +93,11 @@ func installAgain() error {
 	return install(ctx, "native-admission", "podview")
 }
 
-// labelled waits until the policies label this namespace's pods.
-func (s *space) labelled() {
+// labelled waits until the policies label this namespace's pods of a spec.
+func (s *space) labelled(spec string) {
 	s.Helper()
 	s.until(time.Minute, "the policy to label pods", func() error {
-		out, err := try(10*time.Second, macros.Replace(s.manifest("probe", "{}", hardened("main", "128Mi"))), "-n", s.name, "create", "--dry-run=server", "-f", "-", "-o", "jsonpath={.metadata.labels}")
+		out, err := try(10*time.Second, macros.Replace(s.manifest("probe", "{}", spec)), "-n", s.name, "create", "--dry-run=server", "-f", "-", "-o", "jsonpath={.metadata.labels}")
 		if err == nil && !strings.Contains(out, `"podview.dev/inject":"enabled"`) {
 			err = errors.New("its labels are " + out)
 		}
