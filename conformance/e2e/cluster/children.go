@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // children are the processes of the init, which reaps them all: those that it
@@ -78,6 +79,19 @@ func (c *children) start(ended func(syscall.WaitStatus), program string, args ..
 func (c *children) serve(program string, args ...string) error {
 	return c.start(func(status syscall.WaitStatus) {
 		fmt.Printf("%s ended: %s\n", program, describe(status))
+	}, program, args...)
+}
+
+// keep starts a program, and again a second after each end of it, as systemd
+// does with a container runtime.
+func (c *children) keep(program string, args ...string) error {
+	return c.start(func(status syscall.WaitStatus) {
+		fmt.Printf("%s ended: %s; starting it again\n", program, describe(status))
+		time.AfterFunc(time.Second, func() {
+			if err := c.keep(program, args...); err != nil {
+				fmt.Println(err)
+			}
+		})
 	}, program, args...)
 }
 

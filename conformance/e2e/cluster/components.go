@@ -61,7 +61,7 @@ func apiServerReady() error {
 
 // containerd starts it and gives it the images, since there is no registry.
 func (n *node) containerd() error {
-	if err := n.children.serve("containerd", "--config=/run/containerd.toml"); err != nil {
+	if err := n.children.keep("containerd", "--config=/run/containerd.toml"); err != nil {
 		return err
 	}
 	err := until(time.Minute, func() error {
