@@ -50,7 +50,9 @@ func scenarioOn(t *testing.T, n node, name string, labels map[string]string, wha
 	t.Run(name+"/"+n.name, func(t *testing.T) {
 		s := &space{T: t, node: n, name: notInNames.ReplaceAllString(strings.ToLower(n.name+"-"+name), "-")}
 		start := time.Now()
-		t.Cleanup(func() { results.add(t, strings.TrimSuffix(t.Name(), "/"+strings.ReplaceAll(n.name, " ", "_")), n.name, time.Since(start)) })
+		t.Cleanup(func() {
+			results.add(t, strings.TrimSuffix(t.Name(), "/"+strings.ReplaceAll(n.name, " ", "_")), n.name, time.Since(start))
+		})
 		s.create(labels)
 		what(s)
 	})
