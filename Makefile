@@ -162,7 +162,7 @@ e2e: ## podview on a real Kubernetes, in pods: make e2e E2E=v1 FOCUS='TestDemo|T
 	$(MAKE) --no-print-directory e2e-programs && cd conformance/e2e && go test -count=1 ./... && \
 	E2E="$(E2E)" POLICY="$(POLICY)" E2E_BIN=$$(cat ../../.cache/e2e-bin.path) E2E_DEBIAN=$$(cat ../../.cache/e2e-debian.path) E2E_DIR=$(E2E_DIR) \
 	E2E_LOGS=$(CURDIR)/.cache/e2e-logs PODVIEW_IMAGE=$(CURDIR)/bin/podview-image.tar \
-	../../bin/e2e.test -test.v -test.timeout 120m -test.run '$(FOCUS)'
+	../../bin/e2e.test -test.v -test.parallel 3 -test.timeout 120m -test.run '$(FOCUS)'
 
 e2e-up: e2e-programs ## the cluster of make e2e, with podview, for playing: bin/e2e-cluster enter .cache/e2e kubectl get pods -A
 	bin/e2e-cluster up $$(cat .cache/e2e-bin.path) $(E2E_DIR) bin/podview-image.tar

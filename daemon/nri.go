@@ -33,7 +33,7 @@ func parseNRI(args []string) (c nriConfig, code int, ok bool) {
 	flags.StringVar(&c.Socket, "socket", "/var/run/nri/nri.sock", "the container runtime's NRI socket")
 	flags.BoolVar(&c.Rules.Pressure, "pressure", false, "attach /proc/pressure to running containers, too")
 	flags.StringVar(&c.namespaces, "namespaces", "", "namespaces, with commas, whose pods get the view without the label podview.dev/inject")
-	flags.StringVar(&c.handlers, "runtime-handlers", "", "runtime handlers, with commas, whose pods get the view as those of the default one do")
+	flags.StringVar(&c.handlers, "runtime-handlers", "crun", "runtime handlers, with commas, whose pods get the view as those of the default one do")
 	if code, ok := parse(flags, args); !ok {
 		return c, code, false
 	}

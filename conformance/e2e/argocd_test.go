@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,7 @@ func TestArgoCD(t *testing.T) {
 	if running == nil {
 		t.Skip("needs a cluster: make e2e")
 	}
-	scenarioOn(t, nodes[0], "accepted", nil, func(s *space) {
+	aloneOn(t, nodes[0], "accepted", nil, func(s *space) {
 		crds := filepath.Join(argocdDir(s.T), "manifests/crds")
 		kube(s.T, time.Minute, "", "apply", "--server-side", "-k", crds)
 		defer kube(s.T, time.Minute, "", "delete", "--wait=false", "-k", crds)
@@ -51,7 +52,7 @@ func argocdDir(t *testing.T) string {
 	out, err := download.Output()
 	var module struct{ Dir, Error string }
 	if jsonErr := json.Unmarshal(out, &module); jsonErr != nil || module.Dir == "" {
-		t.Skip(argocdModule, " cannot be downloaded: ", err, jsonErr, module.Error)
+		results.skip(t, fmt.Sprintf("%s cannot be downloaded: %v %v %s", argocdModule, err, jsonErr, module.Error))
 	}
 	return module.Dir
 }

@@ -12,7 +12,7 @@ import (
 // names those that were missed.
 func TestKyvernoStopped(t *testing.T) {
 	needKyverno(t)
-	scenario(t, "missed and reported", optedIn, func(s *space) {
+	alone(t, "missed and reported", optedIn, func(s *space) {
 		policy.Stop()
 		s.pod("missed", limited)
 		s.sees("missed", s.host())
@@ -46,6 +46,6 @@ func (s *space) audit(pod string) (string, error) {
 
 func needKyverno(t *testing.T) {
 	if running != nil && policy == nil {
-		t.Skip("POLICY=native: there is no Kyverno")
+		results.skip(t, "POLICY=native: there is no Kyverno")
 	}
 }

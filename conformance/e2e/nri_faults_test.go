@@ -12,8 +12,8 @@ import (
 func TestNRIFaults(t *testing.T) {
 	withNRI(t, nriOnly)
 	restricted := enforced("restricted")
-	scenario(t, "plugin absent", restricted, pluginAbsent)
-	scenario(t, "plugin killed", restricted, func(s *space) {
+	alone(t, "plugin absent", restricted, pluginAbsent)
+	alone(t, "plugin killed", restricted, func(s *space) {
 		s.begin()
 		s.pod("before", hardened("main", "128Mi"))
 		s.sees("before", mebi128)
@@ -32,7 +32,7 @@ func TestNRIFaults(t *testing.T) {
 		s.mountedOnce("before")
 		s.mountedOnce("after")
 	})
-	scenario(t, "plugin hung", restricted, func(s *space) {
+	alone(t, "plugin hung", restricted, func(s *space) {
 		s.begin()
 		before := s.connections()
 		s.stop("^/podview nri")
@@ -44,7 +44,7 @@ func TestNRIFaults(t *testing.T) {
 		s.neverRestarted("pod")
 	})
 	// Slow, but within the runtime's patience of 2 s.
-	scenario(t, "plugin slow", restricted, func(s *space) {
+	alone(t, "plugin slow", restricted, func(s *space) {
 		s.begin()
 		before, plugin := s.connections(), s.pluginPID()
 		s.onHost("sh", "-c", "(for i in $(seq 30); do kill -STOP "+plugin+"; sleep 0.5; kill -CONT "+plugin+"; sleep 0.1; done) >/dev/null 2>&1 &")
@@ -55,10 +55,10 @@ func TestNRIFaults(t *testing.T) {
 		}
 		s.mountedOnce("pod")
 	})
-	scenario(t, "containerd restarted", restricted, containerdRestarted)
-	scenario(t, "two generations", optedIn, twoGenerations)
-	scenario(t, "view dead", restricted, viewDead)
-	scenario(t, "view hung", restricted, viewHung)
+	alone(t, "containerd restarted", restricted, containerdRestarted)
+	alone(t, "two generations", optedIn, twoGenerations)
+	alone(t, "view dead", restricted, viewDead)
+	alone(t, "view hung", restricted, viewHung)
 }
 
 // stop stops the node's processes of these command lines, until goOn or the

@@ -15,8 +15,8 @@ import (
 
 func TestNRIRuntime(t *testing.T) {
 	withNRI(t, nriOnly)
-	scenario(t, "required plugin", enforced("restricted"), requiredPlugin)
-	scenario(t, "time per create", enforced("restricted"), timePerCreate)
+	alone(t, "required plugin", enforced("restricted"), requiredPlugin)
+	alone(t, "time per create", enforced("restricted"), timePerCreate)
 }
 
 // requiredPlugin: a program that reads its memory size once, at its start, does

@@ -71,7 +71,7 @@ func TestLeftAlone(t *testing.T) {
 func TestStaticPod(t *testing.T) {
 	scenario(t, "mirror", optedIn, func(s *space) {
 		if s.node.host != cluster.NodeName {
-			s.Skip("one node's kubelet has a directory for static pods")
+			results.skip(s.T, "one node's kubelet has a directory for static pods")
 		}
 		manifest := macros.Replace(fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: static, namespace: %s}\nspec:\n%s", s.name, indent("terminationGracePeriodSeconds: 0"+limited, 2)))
 		file := "/run/static-pods/" + s.name + ".yaml"

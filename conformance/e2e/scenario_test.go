@@ -36,18 +36,34 @@ type space struct {
 }
 
 // scenario runs what once per node, each time in a namespace of its own with
-// these labels, and puts the result in the table.
+// these labels, and puts the result in the table. It runs beside others of its
+// test: most of it is waiting.
 func scenario(t *testing.T, name string, labels map[string]string, what func(*space)) {
+	perNode(t, name, labels, what, (*testing.T).Parallel)
+}
+
+// alone is a scenario that others would not survive.
+func alone(t *testing.T, name string, labels map[string]string, what func(*space)) {
+	perNode(t, name, labels, what, func(*testing.T) {})
+}
+
+func perNode(t *testing.T, name string, labels map[string]string, what func(*space), begin func(*testing.T)) {
 	if running == nil {
 		t.Skip("needs a cluster: make e2e")
 	}
 	for _, n := range nodes {
-		scenarioOn(t, n, name, labels, what)
+		on(t, n, name, labels, what, begin)
 	}
 }
 
-func scenarioOn(t *testing.T, n node, name string, labels map[string]string, what func(*space)) {
+// aloneOn is alone, on one node.
+func aloneOn(t *testing.T, n node, name string, labels map[string]string, what func(*space)) {
+	on(t, n, name, labels, what, func(*testing.T) {})
+}
+
+func on(t *testing.T, n node, name string, labels map[string]string, what func(*space), begin func(*testing.T)) {
 	t.Run(name+"/"+n.name, func(t *testing.T) {
+		begin(t)
 		s := &space{T: t, node: n, name: notInNames.ReplaceAllString(strings.ToLower(n.name+"-"+name), "-")}
 		start := time.Now()
 		t.Cleanup(func() {

@@ -139,7 +139,7 @@ func (s *space) podviewReady(except string) {
 }
 
 func TestSurvival(t *testing.T) {
-	scenario(t, "worker killed", optedIn, func(s *space) {
+	alone(t, "worker killed", optedIn, func(s *space) {
 		s.readers()
 		for range 3 {
 			// The oldest one serves, another one waits.
@@ -159,8 +159,8 @@ func TestSurvival(t *testing.T) {
 		}
 		s.neverFailed()
 	})
-	scenario(t, "rollout restart", optedIn, rollout)
-	scenario(t, "container killed", optedIn, func(s *space) {
+	alone(t, "rollout restart", optedIn, rollout)
+	alone(t, "container killed", optedIn, func(s *space) {
 		s.readers()
 		before := s.podviewStarted()
 		pids := s.pids("^/podview (serve|worker)")
@@ -173,7 +173,7 @@ func TestSurvival(t *testing.T) {
 		s.healed(before)
 		s.podviewReady("")
 	})
-	scenario(t, "pod deleted", optedIn, func(s *space) {
+	alone(t, "pod deleted", optedIn, func(s *space) {
 		s.readers()
 		before := s.podviewStarted()
 		kube(s.T, time.Minute*s.node.patience(), "", "-n", "podview-system", "delete", "pod", s.podviewPod())

@@ -40,7 +40,7 @@ func TestBackEnds(t *testing.T) {
 		t.Skip("needs a cluster: make e2e")
 	}
 	needKyverno(t)
-	scenarioOn(t, nodes[0], "equal pods", optedIn, func(s *space) {
+	aloneOn(t, nodes[0], "equal pods", optedIn, func(s *space) {
 		want := s.admitted()
 		if !strings.Contains(want["plain"], "podview-meminfo") {
 			s.Fatalf("not injected:\n%s", want["plain"])

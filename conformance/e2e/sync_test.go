@@ -18,7 +18,7 @@ func TestFlux(t *testing.T) {
 	if running == nil {
 		t.Skip("needs a cluster: make e2e")
 	}
-	scenarioOn(t, nodes[0], "sync", optedIn, func(s *space) {
+	aloneOn(t, nodes[0], "sync", optedIn, func(s *space) {
 		useNative(s)
 		kube(s.T, time.Minute, "", "delete", "--ignore-not-found", "-k", checkout()+"/kustomize/components/policy-native")
 		kube(s.T, time.Minute, "", "delete", "namespace", "podview-system")

@@ -22,16 +22,25 @@ type row struct {
 }
 
 func (r *table) add(t *testing.T, scenario, node string, took time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	result := "ok"
 	switch {
+	case t.Skipped(): // skip has told why
+		return
 	case t.Failed():
 		result = "FAILED"
-	case t.Skipped():
-		result = "skipped"
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.rows = append(r.rows, row{strings.TrimPrefix(scenario, "Test"), node, result, took})
+}
+
+// skip ends a test, or a scenario, that cannot run here.
+func (r *table) skip(t *testing.T, why string) {
+	t.Helper()
+	r.mu.Lock()
+	r.rows = append(r.rows, row{scenario: strings.TrimPrefix(t.Name(), "Test"), result: "skipped: " + why})
+	r.mu.Unlock()
+	t.Skip(why)
 }
 
 func (r *table) String() string {

@@ -17,7 +17,7 @@ import (
 // runs tests in the order of their files and lines.
 func TestReboot(t *testing.T) {
 	here := thisMachine(t)
-	scenarioOn(t, here, "podview late", optedIn, reboot)
+	aloneOn(t, here, "podview late", optedIn, reboot)
 }
 
 // TestRuntime runs the node on other runtimes than containerd 2 and runc.
@@ -26,22 +26,20 @@ func TestRuntime(t *testing.T) {
 	useNative(t)
 	debian := os.Getenv("E2E_DEBIAN")
 	if debian == "" {
-		t.Skip("Debian's runtimes cannot be had here")
+		results.skip(t, "Debian's runtimes cannot be had here")
 	}
 	bin := filepath.Join(debian, "usr", "bin")
 	old := node{"v1 containerd 1.6 runc 1.1", here.host}
-	if into(t, old, cluster.Runtime{Containerd: bin, Runc: filepath.Join(debian, "usr", "sbin", "runc")}) {
-		scenarioOn(t, old, "limits", optedIn, func(s *space) {
+	// This crun knows no OCI specification as new as containerd 2's.
+	debians := cluster.Runtime{Containerd: bin, Runc: filepath.Join(debian, "usr", "sbin", "runc"), Crun: filepath.Join(bin, "crun"), PureV1: true}
+	if into(t, old, debians) {
+		aloneOn(t, old, "limits", optedIn, func(s *space) {
 			s.pod("pod", limited)
 			s.sees("pod", limitedView)
 		})
-		scenarioOn(t, old, "rollout restart", optedIn, rollout)
-	}
-	// This crun knows no OCI specification as new as containerd 2's.
-	crun := node{"v1 containerd 1.6 crun 1.8", here.host}
-	if into(t, crun, cluster.Runtime{Containerd: bin, Runc: filepath.Join(bin, "crun"), PureV1: true}) {
+		aloneOn(t, old, "rollout restart", optedIn, rollout)
 		kube(t, time.Minute, "", "apply", "--server-side", "-k", checkout()+"/kustomize/components/policy-native-pressure")
-		scenarioOn(t, crun, "pressure", optedIn, pressure)
+		aloneOn(t, node{"v1 containerd 1.6 crun 1.8", here.host}, "pressure", optedIn, pressure)
 	}
 }
 
@@ -50,7 +48,7 @@ func thisMachine(t *testing.T) node {
 		t.Skip("needs a cluster: make e2e")
 	}
 	if nodes[0].host != cluster.NodeName {
-		t.Skip("E2E does not ask for this machine's node")
+		results.skip(t, "E2E does not ask for this machine's node")
 	}
 	return nodes[0]
 }
@@ -82,16 +80,24 @@ func waitForNode(t testing.TB) {
 	}
 }
 
-// pressure: crun lets files of /proc/pressure be mounted, runc does not.
+// pressure: crun lets files of /proc/pressure be mounted, runc does not, so only
+// pods of the RuntimeClass crun have them.
 func pressure(s *space) {
+	const crun = "runtimeClassName: crun" + limited
+	s.apply("apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: crun}\nhandler: crun\n")
 	s.until(30*time.Second, "the policy for pressure to inject", func() error {
-		out, err := try(10*time.Second, macros.Replace(s.manifest("probe", "{}", limited)), "-n", s.name, "create", "--dry-run=server", "-o", "yaml", "-f", "-")
+		out, err := try(10*time.Second, macros.Replace(s.manifest("probe", "{}", crun)), "-n", s.name, "create", "--dry-run=server", "-o", "yaml", "-f", "-")
 		if err == nil && !strings.Contains(out, "/proc/pressure/memory") {
 			err = errors.New(out)
 		}
 		return err
 	})
-	s.pod("pod", limited)
+	s.pod("runc", limited)
+	s.sees("runc", limitedView)
+	if got := s.exec("runc", "cat", "/proc/self/mounts"); strings.Contains(got, "/proc/pressure") {
+		s.Errorf("a pod without the class has mounts on /proc/pressure:\n%s", got)
+	}
+	s.pod("pod", crun)
 	s.sees("pod", limitedView)
 	for _, file := range []string{"cpu", "memory", "io"} {
 		path := "/proc/pressure/" + file

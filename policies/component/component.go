@@ -44,20 +44,24 @@ const Dir = "kustomize/components"
 func Files() ([]manifest.File, error) {
 	var files []manifest.File
 	rules := injection.DefaultRules()
+	all, pressure := injection.Everywhere(), injection.Pressure()
 	for _, b := range backEnds {
-		for _, v := range []injection.Variant{injection.Everywhere(), injection.Pressure()} {
-			about, resources := b.about, map[string][]runtime.Object{"inject.yaml": b.inject(v, rules)}
-			if v.Suffix != "" {
-				about += "\n# Adds /proc/pressure. runc refuses such a mount and the pod fails: every node's runtime must be crun."
-			} else if b.audit != nil {
-				resources["audit.yaml"] = b.audit(v, rules)
-			}
-			made, err := component(b.component+v.Suffix, about, resources)
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, made...)
+		resources := map[string][]runtime.Object{"inject.yaml": b.inject(all, rules)}
+		if b.audit != nil {
+			resources["audit.yaml"] = b.audit(all, rules)
 		}
+		made, err := component(b.component, b.about, resources)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, made...)
+		made, err = component(b.component+pressure.Suffix,
+			b.about+"\n# Adds /proc/pressure to pods of the RuntimeClass "+injection.CrunClass+". runc refuses such a mount, and the pod fails.",
+			map[string][]runtime.Object{"inject.yaml": b.inject(pressure, injection.PressureRules())})
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, made...)
 		for _, l := range []injection.Labels{injection.LabelsAll(), injection.LabelsRest()} {
 			made, err := labels(b, l, rules)
 			if err != nil {

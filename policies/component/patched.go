@@ -24,18 +24,19 @@ func of[V any](f func(V, injection.Rules, map[string]string, *unstructured.Unstr
 // Patched are the patched.yaml of the suites below root/policies: what the
 // pods of resource.yaml become.
 func Patched(root string) ([]manifest.File, error) {
-	rules := injection.DefaultRules()
+	rules, pressure := injection.DefaultRules(), injection.PressureRules()
 	var files []manifest.File
 	for _, suite := range []struct {
 		policy string
 		pods   string // the suite that they are from
+		rules  injection.Rules
 		inject become
 	}{
-		{"podview-inject", "podview-inject", of(fixture.Created, injection.Everywhere())},
-		{"podview-inject-ephemeral", "podview-inject-ephemeral", of(fixture.Updated, injection.Everywhere())},
-		{"podview-inject-pressure", "podview-inject-pressure", of(fixture.Created, injection.Pressure())},
-		{"podview-label", "podview-label", of(fixture.Labelled, injection.LabelsAll())},
-		{"podview-label-rest", "podview-label", of(fixture.Labelled, injection.LabelsRest())},
+		{"podview-inject", "podview-inject", rules, of(fixture.Created, injection.Everywhere())},
+		{"podview-inject-ephemeral", "podview-inject-ephemeral", rules, of(fixture.Updated, injection.Everywhere())},
+		{"podview-inject-pressure", "podview-inject-pressure", pressure, of(fixture.Created, injection.Pressure())},
+		{"podview-label", "podview-label", rules, of(fixture.Labelled, injection.LabelsAll())},
+		{"podview-label-rest", "podview-label", rules, of(fixture.Labelled, injection.LabelsRest())},
 	} {
 		s, err := fixture.Load(filepath.Join(root, "policies"), suite.pods)
 		if err != nil {
@@ -43,7 +44,7 @@ func Patched(root string) ([]manifest.File, error) {
 		}
 		var patched []runtime.Object
 		for _, o := range s.Resources {
-			injected, err := suite.inject(rules, s.Namespaces[o.GetNamespace()], o)
+			injected, err := suite.inject(suite.rules, s.Namespaces[o.GetNamespace()], o)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", s.Dir, o.GetName(), err)
 			}

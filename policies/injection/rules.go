@@ -27,16 +27,28 @@ type Rules struct {
 	// PodSecurity levels that refuse hostPath volumes. A pod with one would
 	// be rejected there, after the mutation. Labels are not refused.
 	PodSecurity []string
-	// RuntimeClasses that are injected all the same. The empty name is a pod
+	// RuntimeClasses whose pods are not left alone. The empty name is a pod
 	// without runtimeClassName. Kata and gVisor have a /proc of their own.
 	RuntimeClasses []string
 }
+
+// CrunClass is the RuntimeClass of that name, whose handler is crun.
+const CrunClass = "crun"
 
 // DefaultRules are the rules of the shipped policies.
 func DefaultRules() Rules {
 	return Rules{
 		Namespaces:     []string{"kube-system", "kube-public", "kube-node-lease", "podview-system", "kyverno"},
 		PodSecurity:    []string{"baseline", "restricted"},
-		RuntimeClasses: []string{""},
+		RuntimeClasses: []string{"", CrunClass},
 	}
+}
+
+// PressureRules are DefaultRules, of crun's pods only: which runtime a pod
+// without runtimeClassName gets is the node's to say, and runc would not start
+// it.
+func PressureRules() Rules {
+	r := DefaultRules()
+	r.RuntimeClasses = []string{CrunClass}
+	return r
 }

@@ -14,7 +14,7 @@ if [ ! -d "$dir" ]; then
 	mv usr/bin/crun usr/bin/crun.debian
 	cat >usr/bin/crun <<-EOF
 		#!/bin/sh
-		LD_LIBRARY_PATH=$(dirname "$dir/$(ls usr/lib/*/libyajl.so.2)") exec $dir/usr/bin/crun.debian "\$@"
+		LD_LIBRARY_PATH=\${0%/*}/../../$(dirname usr/lib/*/libyajl.so.2) exec \${0%/*}/crun.debian "\$@"
 	EOF
 	chmod +x usr/bin/crun
 	mv "$dir.new" "$dir"

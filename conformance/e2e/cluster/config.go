@@ -55,7 +55,9 @@ type Config struct {
 type Runtime struct {
 	Containerd string // directory
 	Runc       string
-	Major      int // containerd's version, found by Start
+	// Crun is the program of a second runtime handler, crun; empty for none.
+	Crun  string
+	Major int // containerd's version, found by Start
 	// PureV1 hides the cgroup v2 mount of a hybrid machine, which crun refuses.
 	PureV1 bool
 }
