@@ -133,7 +133,7 @@ conformance-host: build bin/podview.earlier bin/conformance.test ## run the suit
 
 conformance-vm: build bin/podview.earlier bin/conformance.test ## run the suite in a cgroup-v2-only VM
 	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
-	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 1260 -- /conformance.test -test.v -test.timeout 20m
+	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 1260 -- /conformance.test -test.v -test.timeout 15m
 
 # The files of v1 are tested on this machine; the system calls need a kernel
 # that is not locked down.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -98,6 +99,30 @@ func TestUpgrade(t *testing.T) {
 	e.finish(t, "upgrade", 10)
 	if err := s.stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSuccessorIsLate: the old daemon is told to end before the new one asks
+// for the mount. One that none follows ends all the same.
+func TestSuccessorIsLate(t *testing.T) {
+	binary, dir := podviewBinary(t), filepath.Join(t.TempDir(), "view")
+	old := serveOn(t, dir, "--leave-mounted")
+	e := newEndurers(t, dir)
+	e.start()
+	if err := old.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond)
+	next := succeed(t, binary, dir, "--leave-mounted")
+	if err := old.await(func() bool { return false }); err == nil || !strings.Contains(err.Error(), "exit status 0") {
+		t.Errorf("the old one: %v", err)
+	}
+	e.finish(t, "a late successor", 10)
+	if err := next.terminate(); err != nil {
+		t.Error(err)
+	}
+	if mountsOn(t, dir) != 1 {
+		t.Errorf("%d mounts on %s, which was to be left", mountsOn(t, dir), dir)
 	}
 }
 

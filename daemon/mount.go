@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"k8s.io/klog/v2"
@@ -50,6 +51,18 @@ func (c *serveConfig) socketPath() string { return filepath.Clean(c.mount) + ".s
 
 var errTaken = errors.New("a successor takes the mount")
 
+// linger is how long a podview that leaves its mount to a successor goes on
+// serving it when it is told to end: a DaemonSet whose pod is not ready starts
+// the next one and ends this one at the same time.
+const linger = 5 * time.Second
+
+func (m *servedMount) lingerFor() time.Duration {
+	if !m.config.leave || m.predecessor != nil && m.predecessor.StandsBy() {
+		return 0
+	}
+	return linger
+}
+
 // serve keeps the mount served, by this process or by its successor, until
 // ctx ends.
 func (m *servedMount) serve(ctx context.Context) error {
@@ -67,9 +80,9 @@ func (m *servedMount) serve(ctx context.Context) error {
 }
 
 // serveUntilTaken returns the successor that wants the mount, nil when ctx
-// has ended.
+// has ended and none came.
 func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor, error) {
-	serving, stop := context.WithCancelCause(ctx)
+	serving, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	var taken <-chan *handover.Successor
 	listener, err := handover.Listen(m.config.socketPath(), handover.Mount{
@@ -83,13 +96,21 @@ func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor,
 	}
 	ran := make(chan error, 1)
 	go func() { ran <- m.Run(serving) }()
-	select {
-	case successor := <-taken:
-		stop(errTaken)
-		<-ran
-		return successor, nil
-	case err := <-ran:
-		if ctx.Err() != nil {
+	told := ctx.Done()
+	var over <-chan time.Time
+	for {
+		select {
+		case successor := <-taken:
+			stop(errTaken)
+			<-ran
+			return successor, nil
+		case err := <-ran:
+			return nil, errors.Join(errors.New("the mount was taken away"), err)
+		case <-told:
+			told, over = nil, time.After(m.lingerFor())
+		case <-over:
+			stop(ctx.Err())
+			<-ran
 			select {
 			case successor := <-taken: // it came at the last moment
 				return successor, nil
@@ -97,7 +118,6 @@ func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor,
 				return nil, nil
 			}
 		}
-		return nil, errors.Join(errors.New("the mount was taken away"), err)
 	}
 }
 
