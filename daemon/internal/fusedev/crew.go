@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 )
 
@@ -39,6 +40,10 @@ func newCrew(c *Conn, stop int) *crew {
 // request that a predecessor left in another slot, which then leaves.
 func (w *crew) start() {
 	for slot := range w.conn.slots {
+		// The kernel pins the pages after it has dequeued a request, and brings
+		// none in for a thread that is being killed: the caller would get EIO
+		// (fs/fuse/dev.c, fuse_copy_fill; mm/gup.c). Before Linux 5.14 it may.
+		_ = unix.Madvise(w.conn.slots[slot], unix.MADV_POPULATE_WRITE)
 		if slot < w.conn.Readers {
 			w.add(slot)
 		} else if pending(w.conn.slots[slot]) > 0 {
@@ -106,8 +111,8 @@ func (w *crew) look() (busy bool) {
 		case looks == 0:
 			going++
 		case looks == max(tooLong, 1):
-			if request := r.take(); request != nil {
-				go w.conn.answerLate(request)
+			if request, answered := r.take(); request != nil {
+				go w.conn.answerLate(request, answered)
 			}
 		}
 	}
@@ -148,9 +153,10 @@ func (w *crew) isLast(slot int) bool {
 }
 
 // answerLate answers a request that was taken from a reader.
-func (c *Conn) answerLate(request []byte) {
+func (c *Conn) answerLate(request []byte, answered chan<- struct{}) {
 	buffer := make([]byte, replyBufferBytes)
 	c.write(buffer[:c.late.handle(request, buffer)])
+	close(answered)
 	if c.Missed != nil { // it may log, which must not keep the reader waiting
 		c.Missed()
 	}

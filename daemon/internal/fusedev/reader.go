@@ -23,8 +23,8 @@ type reader struct {
 	// request is the number of the one being answered, 0 for none. While it
 	// is not 0 the slot does not change.
 	request uint64
-	// taken: somebody else answers the request.
-	taken bool
+	// taken, if not nil, is closed when somebody else has answered the request.
+	taken chan struct{}
 	// leave makes the reader end as soon as it has answered.
 	leave bool
 	// seen and looks are the watch's: the request that it found at its last
@@ -70,15 +70,28 @@ func (r *reader) answer() (leave bool) {
 	r.mu.Unlock()
 	r.watch.want()
 	n := r.server.handle(r.slot[:pending(r.slot)], r.reply)
-	r.mu.Lock()
-	if r.taken {
-		n = 0
+	taken := r.done()
+	if taken != nil {
+
+	} else {
+		r.conn.write(r.reply[:n])
 	}
-	r.request, r.taken, leave = 0, false, r.leave
-	r.mu.Unlock()
-	r.conn.write(r.reply[:n])
 	binary.NativeEndian.PutUint32(r.slot, 0)
-	return leave
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.request, r.taken = 0, nil
+	return r.leave
+}
+
+// done ends the time in which the request can be taken. It tells who has taken
+// it, if anybody has.
+func (r *reader) done() (taken <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.taken == nil {
+		r.request = 0
+	}
+	return r.taken
 }
 
 // look counts how often in a row the watch has found the reader at the same
@@ -102,15 +115,16 @@ func (r *reader) isBusy() bool {
 }
 
 // take takes the request that look has counted from the reader, who then will
-// not answer it; nil if he has.
-func (r *reader) take() []byte {
+// not answer it; nil if he has. Whoever takes it closes answered.
+func (r *reader) take() (request []byte, answered chan<- struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.request == 0 || r.request != r.seen {
-		return nil
+		return nil, nil
 	}
-	r.taken = true
-	return bytes.Clone(r.slot[:pending(r.slot)])
+	taken := make(chan struct{})
+	r.taken = taken
+	return bytes.Clone(r.slot[:pending(r.slot)]), taken
 }
 
 // dismiss makes the reader end after its present or next request.
