@@ -72,7 +72,7 @@ func (r *reader) answer() (leave bool) {
 	n := r.server.handle(r.slot[:pending(r.slot)], r.reply)
 	taken := r.done()
 	if taken != nil {
-
+		<-taken // until then the slot is all that a successor knows of it
 	} else {
 		r.conn.write(r.reply[:n])
 	}
