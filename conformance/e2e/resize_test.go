@@ -18,12 +18,11 @@ containers:
 		scenario(t, test.name, optedIn, func(s *space) {
 			s.pod("pod", spec)
 			s.sees("pod", view{65536, 1})
-			started := s.kubectl("get", "pod", "pod", "-o", "jsonpath={.status.containerStatuses[*].state.running.startedAt}")
+			started := s.started("pod")
 			s.kubectl("patch", "pod", "pod", "--subresource=resize", "--patch",
 				`{"spec": {"containers": [{"name": "main", "resources": {"limits": `+test.limits+`}}]}}`)
 			s.comesToSee("pod", test.want)
-			now := s.kubectl("get", "pod", "pod", "-o", "jsonpath={.status.containerStatuses[*].state.running.startedAt}")
-			if started != now {
+			if now := s.started("pod"); started != now {
 				s.Errorf("the container that started at %s was started again at %s", started, now)
 			}
 		})

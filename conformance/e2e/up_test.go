@@ -97,6 +97,8 @@ func startSecond(ctx context.Context, want string, images []string) (err error) 
 	})
 	if err == nil {
 		nodes = append(nodes, node{vmnode.Name, vmnode.Name})
+	} else {
+		second = nil
 	}
 	return err
 }

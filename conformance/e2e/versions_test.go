@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +17,13 @@ import (
 // TestReboot and what follows take the node away, so they come last: go test
 // runs tests in the order of their files and lines.
 func TestReboot(t *testing.T) {
-	here := thisMachine(t)
-	aloneOn(t, here, "podview late", optedIn, reboot)
+	if running == nil {
+		t.Skip("needs a cluster: make e2e")
+	}
+	// The second node would end with the first.
+	for _, n := range slices.Backward(nodes) {
+		aloneOn(t, n, "podview late", optedIn, reboot)
+	}
 }
 
 // TestRuntime runs the node on other runtimes than containerd 2 and runc.
@@ -64,15 +70,15 @@ func into(t *testing.T, n node, r cluster.Runtime) bool {
 		if err := running.ChangeRuntime(ctx, r); err != nil {
 			t.Fatal(err)
 		}
-		waitForNode(t)
+		waitForNode(t, n)
 	})
 }
 
 // waitForNode waits until the pods that stay are there again.
-func waitForNode(t testing.TB) {
+func waitForNode(t testing.TB, n node) {
 	t.Helper()
-	err := poll(90*time.Second, func() error {
-		_, err := try(10*time.Second, "", "-n", toolSpace, "exec", cluster.NodeName, "--", "true")
+	err := poll(90*time.Second*n.patience(), func() error {
+		_, err := try(10*time.Second*n.patience(), "", "-n", toolSpace, "exec", n.host, "--", "true")
 		return err
 	})
 	if err != nil {
@@ -122,26 +128,38 @@ func reboot(s *space) {
 		}
 		return nil
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	before := s.started("pod")
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute*s.node.patience())
 	defer cancel()
-	if err := running.Reboot(ctx); err != nil {
+	boot := running.Reboot
+	if s.node.host != cluster.NodeName {
+		boot = second.Reboot
+	}
+	if err := boot(ctx); err != nil {
 		s.Fatal(err)
 	}
-	waitForNode(s)
+	waitForNode(s, s.node)
 	s.until(90*time.Second, "the pod to be started again", func() error {
-		if n := s.restarts("pod"); n != "1" {
-			return fmt.Errorf("%s restarts", n)
+		if now := s.started("pod"); now == "" || now == before {
+			return fmt.Errorf("started at %s, before at %s", now, before)
 		}
 		_, err := s.tryExec("pod", "true")
 		return err
 	})
 	s.sees("pod", s.host())
+	rebooted := s.started("pod")
 	place(s, `{"podview.dev/nowhere": null}`)
 	s.podviewReady("")
 	s.comesToSee("pod", limitedView)
-	if n := s.restarts("pod"); n != "1" {
-		s.Errorf("the pod's container was restarted %s times, want only the reboot's", n)
+	if now := s.started("pod"); now != rebooted {
+		s.Errorf("the pod's container started at %s, and at %s without a reboot", rebooted, now)
 	}
+}
+
+// started is when the pod's container was.
+func (s *space) started(pod string) string {
+	s.Helper()
+	return s.kubectl("get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[*].state.running.startedAt}")
 }
 
 // place gives podview's DaemonSets a node selector.

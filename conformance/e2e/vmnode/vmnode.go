@@ -80,35 +80,53 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 	if err := Check(ctx, c.Checkout); err != nil {
 		return nil, err
 	}
-	root := filepath.Join(c.Dir, "root")
-	if err := os.RemoveAll(root); err != nil {
+	if err := os.RemoveAll(c.root()); err != nil {
 		return nil, err
 	}
 	kubeconfig, err := c.Kubectl.Do(ctx, "config", "view", "--raw", "--minify", "--flatten")
 	if err != nil {
 		return nil, err
 	}
-	if err := writeRoot(root, c, kubeconfig); err != nil {
+	if err := writeRoot(c.root(), c, kubeconfig); err != nil {
 		return nil, fmt.Errorf("the guest's files: %w", err)
 	}
 	if err := c.connect(ctx); err != nil {
 		return nil, err
 	}
 	n := &Node{config: c}
+	return n, n.boot(ctx, "")
+}
+
+// boot returns when the node is ready and its boot id is not that of before.
+func (n *Node) boot(ctx context.Context, before string) (err error) {
 	// In the network of the first node and its pid namespace, to die with it,
 	// but with this machine's files, of which the guest gets copies.
-	args := append([]string{"--target", strconv.Itoa(c.Init), "--net", "--pid", "--"}, c.arguments(root)...)
+	args := append([]string{"--target", strconv.Itoa(n.config.Init), "--net", "--pid", "--"}, n.config.arguments()...)
 	run := exec.Command("nsenter", args...)
-	run.Env = append(os.Environ(), "VM_DIR="+c.Dir)
-	n.qemu, err = process.Start("qemu", run, c.Log)
+	run.Env = append(os.Environ(), "VM_DIR="+n.config.Dir)
+	n.qemu, err = process.Start("qemu", run, n.config.Log)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := n.waitReady(ctx); err != nil {
+	if err := n.waitReady(ctx, before); err != nil {
 		n.Stop()
-		return nil, fmt.Errorf("node %s, see %s: %w", Name, c.Log, err)
+		return fmt.Errorf("node %s, see %s: %w", Name, n.config.Log, err)
 	}
-	return n, nil
+	return nil
+}
+
+// Reboot switches the machine off and on.
+func (n *Node) Reboot(ctx context.Context) error {
+	before, err := n.bootID(ctx)
+	if err != nil {
+		return err
+	}
+	n.Stop()
+	return n.boot(ctx, before)
+}
+
+func (n *Node) bootID(ctx context.Context) (string, error) {
+	return n.config.Kubectl.Do(ctx, "get", "node/"+Name, "-o", "jsonpath={.status.nodeInfo.bootID}")
 }
 
 // Stop switches the machine off. The API server keeps the node.
@@ -131,21 +149,27 @@ func (c Config) connect(ctx context.Context) error {
 	return nil
 }
 
+// root is the directory of the guest's files.
+func (c Config) root() string { return filepath.Join(c.Dir, "root") }
+
 // arguments are conformance/vm/run.sh and its own.
-func (c Config) arguments(root string) []string {
-	args := []string{filepath.Join(c.Checkout, "conformance/vm/run.sh"), "--mem", strconv.Itoa(memoryMiB), "--timeout", strconv.Itoa(lifetimeSeconds), "--tap", tap, "--add", root}
+func (c Config) arguments() []string {
+	args := []string{filepath.Join(c.Checkout, "conformance/vm/run.sh"), "--mem", strconv.Itoa(memoryMiB), "--timeout", strconv.Itoa(lifetimeSeconds), "--tap", tap, "--add", c.root()}
 	for _, module := range modules {
 		args = append(args, "--module", module)
 	}
 	return append(args, "--", "env", "NODE_IP="+c.Network.IP, "GATEWAY="+c.Network.Gateway, "bash", "/node.sh")
 }
 
-func (n *Node) waitReady(ctx context.Context) error {
+func (n *Node) waitReady(ctx context.Context, before string) error {
 	ctx, cancel := context.WithTimeout(ctx, bootSeconds*time.Second)
 	defer cancel()
 	return kubectl.Until(ctx, func() error {
 		if err := n.qemu.Err(); err != nil {
 			return err
+		}
+		if now, err := n.bootID(ctx); err != nil || now == before {
+			return fmt.Errorf("its boot id is %q, before %q, %w", now, before, err)
 		}
 		_, err := n.config.Kubectl.Do(ctx, "wait", "--for=condition=Ready", "node/"+Name, "--timeout=5s")
 		return err
