@@ -20,6 +20,7 @@ need free procps "$programs, and the VM"
 need lscpu util-linux "$programs, and the VM"
 need /usr/bin/python3 python3-minimal "$programs, and the VM"
 need gcc gcc 'the cluster: runc is C'
+need /sbin/mke2fs e2fsprogs 'the cluster: the disk of its VM'
 need ip iproute2 'the cluster'
 need pkg-config pkg-config 'the cluster: runc is built with libseccomp'
 [ -e /usr/include/seccomp.h ] || need 'header seccomp.h' libseccomp-dev 'the cluster: runc is built with it'

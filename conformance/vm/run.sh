@@ -1,13 +1,13 @@
 #!/bin/bash
 # run.sh [--mem MB] [--cpus N] [--cgroup v1|v2] [--timeout SEC]
-#        [--add DIR] [--module NAME]... [--tap NAME] -- CMD ARGS…
+#        [--add DIR] [--module NAME]... [--tap NAME] [--disk FILE] -- CMD ARGS…
 # Runs CMD as root in a VM (emulated CPUs: no KVM, no root needed) that has only
 # cgroup v2, or only v1, with bin/podview at /usr/bin/podview, bin/asker.* beside
 # it and, if the variable CONFORMANCE_TEST names a file, that file at
 # /conformance.test.
 # --add copies the files below DIR, and what links there point to, into the
 # guest's root; --module loads a kernel module; --tap connects the guest's eth0
-# to a tap device that exists. VM_DIR is where the initramfs is put, .cache if
+# to a tap device that exists; --disk makes a file /dev/vda. VM_DIR is where the initramfs is put, .cache if
 # unset.
 # The guest's console is stdout. Exit status: CMD's; 124 after the timeout;
 # 125 when the guest died or could not be made.
@@ -16,7 +16,7 @@
 set -euo pipefail
 vm=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$vm/../.." && pwd)
-mem=1024 cpus=2 cgroup=v2 seconds=300 add='' modules=() network=()
+mem=1024 cpus=2 cgroup=v2 seconds=300 add='' modules=() network=() disk=()
 
 fail() { echo "vm: $*" >&2; exit 125; }
 
@@ -51,7 +51,7 @@ boot() {
 		qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max -smp "$cpus" -m "$mem" \
 		-kernel "$1"/boot/vmlinuz-* -initrd "$2" \
 		-nodefaults -no-user-config -display none -no-reboot \
-		-serial stdio -serial "file:$3" "${network[@]}" \
+		-serial stdio -serial "file:$3" "${network[@]}" "${disk[@]}" \
 		-append "console=ttyS0 quiet loglevel=3 panic=-1 psi=1 mitigations=off random.trust_cpu=on tsc=unstable clocksource=hpet nowatchdog no_timer_check podview.cgroup=$cgroup" \
 		</dev/null &
 	qemu=$!
@@ -70,6 +70,11 @@ while [ $# -gt 0 ]; do
 	--tap)
 		network=(-netdev "tap,id=tap,ifname=${2:?},script=no,downscript=no" -device "virtio-net-pci,netdev=tap,romfile=")
 		modules+=(virtio_pci virtio_net)
+		shift 2
+		;;
+	--disk)
+		disk=(-drive "file=${2:?},if=virtio,format=raw,cache=unsafe")
+		modules+=(virtio_pci virtio_blk)
 		shift 2
 		;;
 	--) shift; break ;;

@@ -3,8 +3,7 @@
 // the first node's bridge by a tap device. The CPUs are emulated, so it needs no
 // KVM and is ten times slower or more than the first node.
 //
-// The machine's disk is memory: a node that is stopped and started has lost all
-// but its name.
+// Its /var is a disk; all else is memory, and new after a reboot.
 package vmnode
 
 import (
@@ -28,6 +27,7 @@ const (
 
 	tap       = "v2"
 	memoryMiB = 3072
+	diskSize  = "8G"
 	// bootSeconds is what a busy machine may need until the node is ready.
 	bootSeconds = 480
 	// lifetimeSeconds ends a machine that nobody stops.
@@ -90,6 +90,9 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 	if err := writeRoot(c.root(), c, kubeconfig); err != nil {
 		return nil, fmt.Errorf("the guest's files: %w", err)
 	}
+	if err := c.makeDisk(ctx); err != nil {
+		return nil, err
+	}
 	if err := c.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -149,12 +152,27 @@ func (c Config) connect(ctx context.Context) error {
 	return nil
 }
 
+// disk is the file of the guest's disk.
+func (c Config) disk() string { return filepath.Join(c.Dir, "disk") }
+
+// makeDisk makes a sparse file with ext4, which can be idmapped for pods with
+// users of their own; tmpfs cannot before Linux 6.3.
+func (c Config) makeDisk(ctx context.Context) error {
+	if err := os.RemoveAll(c.disk()); err != nil {
+		return err
+	}
+	if out, err := exec.CommandContext(ctx, "/sbin/mke2fs", "-q", "-t", "ext4", c.disk(), diskSize).CombinedOutput(); err != nil {
+		return fmt.Errorf("mke2fs: %w: %s", err, out)
+	}
+	return nil
+}
+
 // root is the directory of the guest's files.
 func (c Config) root() string { return filepath.Join(c.Dir, "root") }
 
 // arguments are conformance/vm/run.sh and its own.
 func (c Config) arguments() []string {
-	args := []string{filepath.Join(c.Checkout, "conformance/vm/run.sh"), "--mem", strconv.Itoa(memoryMiB), "--timeout", strconv.Itoa(lifetimeSeconds), "--tap", tap, "--add", c.root()}
+	args := []string{filepath.Join(c.Checkout, "conformance/vm/run.sh"), "--mem", strconv.Itoa(memoryMiB), "--timeout", strconv.Itoa(lifetimeSeconds), "--tap", tap, "--disk", c.disk(), "--add", c.root()}
 	for _, module := range modules {
 		args = append(args, "--module", module)
 	}

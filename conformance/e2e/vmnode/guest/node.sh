@@ -1,7 +1,7 @@
 # Runs in the guest: a Kubernetes node until kubelet ends. The configuration was
 # put in place by the host.
 set -e
-mount -t tmpfs -o size=90% node /var
+mount /dev/vda /var
 mkdir -p /var/lib/kubelet /var/lib/containerd /var/log/pods /var/log/containers
 hostname "$(cat /etc/hostname)"
 # The pods are in the network of the first node's bridge: eth0 joins the two.
@@ -19,6 +19,6 @@ while :; do
 done &
 until [ -S /run/containerd/containerd.sock ] && ctr version >/dev/null 2>&1; do sleep 0.2; done
 printf '%s\n' /images/* | xargs -n 1 -P 4 ctr -n k8s.io images import
-rm /images/*
+rm /images/* # it is memory
 kubelet --config /etc/kubernetes/kubelet.yaml --kubeconfig /etc/kubernetes/kubeconfig --node-ip "$NODE_IP" --v=1 &
 wait -n
