@@ -126,6 +126,24 @@ func TestSuccessorIsLate(t *testing.T) {
 	}
 }
 
+// TestLateSuccessorGoesAway: the old daemon, which was told to end, is there for
+// a moment yet.
+func TestLateSuccessorGoesAway(t *testing.T) {
+	binary, dir := podviewBinary(t), filepath.Join(t.TempDir(), "view")
+	old := serveOn(t, dir, "--leave-mounted")
+	e := newEndurers(t, dir)
+	e.start()
+	if err := old.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	crash(t, succeed(t, binary, dir, "--leave-mounted"))
+	old.says(t, "serving it again")
+	e.finish(t, "a late successor was killed", 10)
+	if err := old.terminate(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSuccessorGoesAway: the one before it serves again.
 func TestSuccessorGoesAway(t *testing.T) {
 	binary, dir := podviewBinary(t), filepath.Join(t.TempDir(), "view")

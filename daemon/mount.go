@@ -63,6 +63,15 @@ func (m *servedMount) lingerFor() time.Duration {
 	return linger
 }
 
+// needed ends with ctx. Where that is over the successor has come late, and may
+// yet fail: then it is linger.
+func needed(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() == nil {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), linger)
+}
+
 // serve keeps the mount served, by this process or by its successor, until
 // ctx ends.
 func (m *servedMount) serve(ctx context.Context) error {
@@ -139,6 +148,8 @@ func (m *servedMount) yield(ctx context.Context, successor *handover.Successor) 
 		return true
 	}
 	klog.InfoS("Handed over the mount; standing by", "mount", m.config.mount, "to version", successor.Version)
+	ctx, cancel := needed(ctx)
+	defer cancel()
 	ended := make(chan bool, 1)
 	go func() { ended <- successor.Ended() }()
 	select {

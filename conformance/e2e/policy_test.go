@@ -44,6 +44,9 @@ func TestOptIn(t *testing.T) {
 
 // Pods that cannot run here: what the API server would store is looked at.
 func TestLeftAlone(t *testing.T) {
+	if running != nil {
+		kube(t, 30*time.Second, "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: gvisor}\nhandler: gvisor\n", "apply", "-f", "-")
+	}
 	for _, test := range []struct{ name, spec string }{
 		{"Windows", "os: {name: windows}"},
 		{"Windows by its node selector", "nodeSelector: {kubernetes.io/os: windows}"},
@@ -51,7 +54,6 @@ func TestLeftAlone(t *testing.T) {
 		{"another runtime class", "runtimeClassName: gvisor"},
 	} {
 		scenario(t, test.name, optedIn, func(s *space) {
-			s.apply("apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: gvisor}\nhandler: gvisor\n")
 			admitted := func(spec string) string {
 				return kube(s.T, 30*time.Second, "apiVersion: v1\nkind: Pod\nmetadata: {name: pod}\nspec:\n  containers: [{name: main, image: none}]\n"+indent(spec, 2),
 					"-n", s.name, "create", "--dry-run=server", "-o", "yaml", "-f", "-")

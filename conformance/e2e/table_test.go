@@ -24,10 +24,10 @@ type row struct {
 func (r *table) add(t *testing.T, scenario, node string, took time.Duration) {
 	result := "ok"
 	switch {
-	case t.Skipped(): // skip has told why
-		return
 	case t.Failed():
 		result = "FAILED"
+	case t.Skipped(): // skip has told why
+		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

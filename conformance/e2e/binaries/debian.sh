@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 packages="containerd runc crun libyajl2"
-dir=$PWD/.cache/e2e-bin/debian-$(dpkg --print-architecture)
+dir=$PWD/.cache/e2e-bin/debian-2-$(dpkg --print-architecture) # raise it with this script
 if [ ! -d "$dir" ]; then
 	rm -rf "$dir.new" && mkdir -p "$dir.new/packages" && cd "$dir.new/packages"
 	apt-get -qq download $packages >&2

@@ -56,17 +56,26 @@ func (p *Process) Err() error {
 // signal is for the program and its children.
 func (p *Process) signal(s syscall.Signal) error { return syscall.Kill(-p.cmd.Process.Pid, s) }
 
-// Stop returns when the program is gone: on SIGTERM, or after the grace on
-// SIGKILL. A program that is gone already stays gone.
+// Stop returns when the program and its children are gone: on SIGTERM, or after
+// the grace on SIGKILL. A program that is gone already stays gone.
 func (p *Process) Stop(grace time.Duration) {
 	if p.Err() != nil {
 		return
 	}
 	p.signal(syscall.SIGTERM)
-	select {
-	case <-p.done:
-	case <-time.After(grace):
+	if !p.gone(grace) {
 		p.signal(syscall.SIGKILL)
-		<-p.done
+		p.gone(grace) // one that is left is a zombie
 	}
+	<-p.done
+}
+
+// gone waits until nobody is left.
+func (p *Process) gone(patience time.Duration) bool {
+	for end := time.Now().Add(patience); p.signal(0) == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
 }

@@ -28,6 +28,7 @@ const (
 	tap       = "v2"
 	memoryMiB = 3072
 	diskSize  = "8G"
+	mke2fs    = "/sbin/mke2fs" // which is not in everybody's PATH
 	// bootSeconds is what a busy machine may need until the node is ready.
 	bootSeconds = 480
 	// lifetimeSeconds ends a machine that nobody stops.
@@ -68,6 +69,9 @@ type Node struct {
 // Check is nil where a virtual machine can run; else it says what is missing.
 // It downloads the kernel, which needs the machine's own network.
 func Check(ctx context.Context, checkout string) error {
+	if _, err := exec.LookPath(mke2fs); err != nil {
+		return err
+	}
 	out, err := exec.CommandContext(ctx, filepath.Join(checkout, "conformance/vm/run.sh"), "--check").CombinedOutput()
 	if err != nil {
 		return errors.New(strings.TrimSpace(string(out)))
@@ -161,7 +165,7 @@ func (c Config) makeDisk(ctx context.Context) error {
 	if err := os.RemoveAll(c.disk()); err != nil {
 		return err
 	}
-	if out, err := exec.CommandContext(ctx, "/sbin/mke2fs", "-q", "-t", "ext4", c.disk(), diskSize).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, mke2fs, "-q", "-t", "ext4", c.disk(), diskSize).CombinedOutput(); err != nil {
 		return fmt.Errorf("mke2fs: %w: %s", err, out)
 	}
 	return nil
@@ -187,7 +191,7 @@ func (n *Node) waitReady(ctx context.Context, before string) error {
 			return err
 		}
 		if now, err := n.bootID(ctx); err != nil || now == before {
-			return fmt.Errorf("its boot id is %q, before %q, %w", now, before, err)
+			return fmt.Errorf("its boot id is %q, before %q; %v", now, before, err)
 		}
 		_, err := n.config.Kubectl.Do(ctx, "wait", "--for=condition=Ready", "node/"+Name, "--timeout=5s")
 		return err

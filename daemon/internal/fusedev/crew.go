@@ -42,7 +42,8 @@ func (w *crew) start() {
 	for slot := range w.conn.slots {
 		// The kernel pins the pages after it has dequeued a request, and brings
 		// none in for a thread that is being killed: the caller would get EIO
-		// (fs/fuse/dev.c, fuse_copy_fill; mm/gup.c). Before Linux 5.14 it may.
+		// (fs/fuse/dev.c, fuse_copy_fill; mm/gup.c). That can still happen
+		// before Linux 5.14, with pages of 64 KiB and after a swap-out.
 		_ = unix.Madvise(w.conn.slots[slot], unix.MADV_POPULATE_WRITE)
 		if slot < w.conn.Readers {
 			w.add(slot)

@@ -76,9 +76,9 @@ func (r *reader) answer() (leave bool) {
 	} else {
 		r.conn.write(r.reply[:n])
 	}
-	binary.NativeEndian.PutUint32(r.slot, 0)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	binary.NativeEndian.PutUint32(r.slot, 0)
 	r.request, r.taken = 0, nil
 	return r.leave
 }
@@ -119,7 +119,7 @@ func (r *reader) isBusy() bool {
 func (r *reader) take() (request []byte, answered chan<- struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.request == 0 || r.request != r.seen {
+	if r.request == 0 || r.request != r.seen || r.taken != nil {
 		return nil, nil
 	}
 	taken := make(chan struct{})
