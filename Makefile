@@ -159,7 +159,7 @@ e2e-programs: deps build bin/podview-image.tar
 
 e2e: ## podview on a real Kubernetes, in pods: make e2e E2E=v1 FOCUS='TestDemo|TestSurvival/rollout'
 	@[ -w /dev/fuse ] && unshare --mount --net --pid --fork true || { echo "SKIP: needs root, CAP_SYS_ADMIN and /dev/fuse"; exit 0; }; \
-	$(MAKE) --no-print-directory e2e-programs && cd conformance/e2e && go test -count=1 ./... && \
+	$(MAKE) --no-print-directory e2e-programs && cd conformance/e2e && go test -v -count=1 $$(go list ./... | grep -v '/e2e$$') | { grep -vE '^=== |^ *--- PASS|\[no test files\]$$' || true; } && \
 	E2E="$(E2E)" POLICY="$(POLICY)" E2E_BIN=$$(cat ../../.cache/e2e-bin.path) E2E_DEBIAN=$$(cat ../../.cache/e2e-debian.path) E2E_DIR=$(E2E_DIR) \
 	E2E_LOGS=$(CURDIR)/.cache/e2e-logs PODVIEW_IMAGE=$(CURDIR)/bin/podview-image.tar \
 	../../bin/e2e.test -test.v -test.parallel 3 -test.timeout 120m -test.run '$(FOCUS)'

@@ -102,16 +102,23 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// lingering is a daemon that was told to end, and readers of its mount.
+func lingering(t *testing.T, dir string) (*server, *endurers) {
+	t.Helper()
+	s := serveOn(t, dir, "--leave-mounted")
+	e := newEndurers(t, dir)
+	e.start()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	return s, e
+}
+
 // TestSuccessorIsLate: the old daemon is told to end before the new one asks
 // for the mount. One that none follows ends all the same.
 func TestSuccessorIsLate(t *testing.T) {
 	binary, dir := podviewBinary(t), filepath.Join(t.TempDir(), "view")
-	old := serveOn(t, dir, "--leave-mounted")
-	e := newEndurers(t, dir)
-	e.start()
-	if err := old.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	old, e := lingering(t, dir)
 	time.Sleep(500 * time.Millisecond)
 	next := succeed(t, binary, dir, "--leave-mounted")
 	if err := old.await(func() bool { return false }); err == nil || !strings.Contains(err.Error(), "exit status 0") {
@@ -130,12 +137,7 @@ func TestSuccessorIsLate(t *testing.T) {
 // a moment yet.
 func TestLateSuccessorGoesAway(t *testing.T) {
 	binary, dir := podviewBinary(t), filepath.Join(t.TempDir(), "view")
-	old := serveOn(t, dir, "--leave-mounted")
-	e := newEndurers(t, dir)
-	e.start()
-	if err := old.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	old, e := lingering(t, dir)
 	crash(t, succeed(t, binary, dir, "--leave-mounted"))
 	old.says(t, "serving it again")
 	e.finish(t, "a late successor was killed", 10)
