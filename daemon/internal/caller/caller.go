@@ -3,8 +3,8 @@ package caller
 
 import (
 	"path/filepath"
+	"strconv"
 	"sync"
-	"time"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
 	"github.com/podview/podview/daemon/internal/host"
@@ -46,26 +46,25 @@ type Resolver struct {
 	proc      string
 	hostNS    string
 	hostInode uint64
-	maxAge    time.Duration
 	inits     initCache
-	files     *host.Files[int, process]
+	processes *host.Files[int, process]
 	buffers   sync.Pool // of *[]byte
 }
 
 // NewResolver takes the pid namespace of the calling process for the host's:
 // podview runs with hostPID, otherwise it could not see its callers at all.
 //
-// It keeps a file of each caller open, within the bound of kept. What is known
-// of a pid namespace's init may be up to maxAge old.
-func NewResolver(root host.Root, kept *host.Kept, maxAge time.Duration) (*Resolver, error) {
+// It keeps a file of each caller open, within the bound of kept.
+func NewResolver(root host.Root, kept *host.Kept) (*Resolver, error) {
 	ns, err := pidNamespace(root.Proc, "self")
 	if err != nil {
 		return nil, err
 	}
+	sign := func(pid int) string { return filepath.Join(root.Proc, strconv.Itoa(pid), lifeSign) }
 	r := &Resolver{
-		proc: root.Proc, hostNS: ns, maxAge: maxAge, inits: initCache{pids: map[string]knownInit{}},
-		files:   host.NewFiles[int, process](kept, cgroupFile(root.Proc)),
-		buffers: sync.Pool{New: func() any { return new([]byte) }},
+		proc: root.Proc, hostNS: ns, inits: initCache{pids: map[string]knownInit{}},
+		processes: host.NewFiles[int, process](kept, sign),
+		buffers:   sync.Pool{New: func() any { return new([]byte) }},
 	}
 	if inode, err := host.Inode(filepath.Join(root.Proc, "self/ns/pid")); err == nil {
 		r.hostInode = inode
@@ -81,38 +80,43 @@ func NewResolver(root host.Root, kept *host.Kept, maxAge time.Duration) (*Resolv
 // caller is in it or below it. With a shared pid namespace init is the pause
 // container in a sibling cgroup; then the path tells. See containerRoot.
 //
-// The caller's cgroup is read for every request. Init's, which only tells
-// where the container begins, may be maxAge old; it is the same init while the
-// caller, in its pid namespace, lives. What follows from both is remembered.
-func (r *Resolver) Identify(tid int) (*Caller, error) {
-	buf := r.buffers.Get().(*[]byte)
-	defer r.buffers.Put(buf)
-	own, opening, err := r.files.Append((*buf)[:0], tid)
+// The answer is remembered with the thread. It holds for as long as changes,
+// which counts what moves processes between cgroups (host.Changes), is the
+// same; the namespace's init lasts as long as the caller, who is in it.
+func (r *Resolver) Identify(tid int, changes uint64) (*Caller, error) {
+	self, err := r.process(tid)
 	if err != nil {
 		return nil, err
 	}
-	*buf = own
-	self := &opening.Value
 	self.mu.Lock()
 	defer self.mu.Unlock()
+	if self.caller != nil && self.changes == changes {
+		return self.caller, nil
+	}
 	if self.namespace == nil {
 		if self.namespace, err = r.namespaceOf(tid); err != nil {
 			return nil, err
 		}
 	}
+	own, err := r.cgroups(self, tid, changes)
+	if err != nil {
+		return nil, err
+	}
 	init, inits := self, own
 	if other := self.namespace.init; !self.namespace.host && other != tid {
-		both, opening, err := r.files.AppendLately(own, other, r.maxAge, self.namespace.inode)
-		if err != nil {
+		if init, err = r.process(other); err != nil {
 			return nil, err
 		}
-		*buf, init, inits = both, &opening.Value, both[len(own):]
-	}
-	if self.caller == nil || self.own != string(own) || self.inits != string(inits) {
-		if err := r.update(self, tid, string(own), string(inits), init); err != nil {
+		if inits, err = r.initCgroups(init, other, changes); err != nil {
 			return nil, err
 		}
 	}
+	if self.caller == nil || self.own != own || self.inits != inits {
+		if err := r.update(self, tid, own, inits, init); err != nil {
+			return nil, err
+		}
+	}
+	self.changes = changes
 	return self.caller, nil
 }
 

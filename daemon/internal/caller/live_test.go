@@ -22,13 +22,25 @@ const twoProcesses = "sleep 1000 & exec sleep 1001"
 
 func testPath(name string) string { return fmt.Sprintf("/podview-test-%d/%s", os.Getpid(), name) }
 
-func resolver(t *testing.T) *caller.Resolver {
+// watching is a resolver that is told of changes as the pipeline tells it.
+type watching struct {
+	*caller.Resolver
+	changes *host.Changes
+}
+
+func resolver(t *testing.T) watching {
 	t.Helper()
-	r, err := caller.NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100), 0)
+	r, err := caller.NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	changes := host.NewChanges(cgrouptest.Dirs())
+	t.Cleanup(changes.Rest)
+	return watching{r, changes}
+}
+
+func (w watching) Identify(tid int) (*caller.Caller, error) {
+	return w.Resolver.Identify(tid, w.changes.Count())
 }
 
 // key is a hierarchy that all test containers are in.
@@ -39,7 +51,7 @@ func key() string {
 	return "memory"
 }
 
-func wantPlace(t *testing.T, r *caller.Resolver, pid int, leaf, root string) *caller.Caller {
+func wantPlace(t *testing.T, r watching, pid int, leaf, root string) *caller.Caller {
 	t.Helper()
 	c, err := r.Identify(pid)
 	if err != nil {

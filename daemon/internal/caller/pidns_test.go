@@ -43,14 +43,14 @@ func TestInitOf(t *testing.T) {
 		}
 	}
 
-	r, err := NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100), 0)
+	r, err := NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := r.Identify(pid); err != nil || c.Host || c.TID != pid {
+	if c, err := r.Identify(pid, 1); err != nil || c.Host || c.TID != pid {
 		t.Errorf("a process in a pid namespace of its own: %+v, %v", c, err)
 	}
-	if c, err := r.Identify(os.Getpid()); err != nil || !c.Host {
+	if c, err := r.Identify(os.Getpid(), 1); err != nil || !c.Host {
 		t.Errorf("this process: %+v, %v; want the host", c, err)
 	}
 }
@@ -79,11 +79,11 @@ func TestInitCacheDropsAReusedPid(t *testing.T) {
 }
 
 func TestIdentifyOfAnEndedThread(t *testing.T) {
-	r, err := NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100), 0)
+	r, err := NewResolver(host.Root{Proc: "/proc"}, host.NewKept(100))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := r.Identify(1 << 30); err == nil {
+	if c, err := r.Identify(1<<30, 1); err == nil {
 		t.Errorf("got %+v, want an error", c)
 	}
 }

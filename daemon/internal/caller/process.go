@@ -5,11 +5,18 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+
+	"github.com/podview/podview/daemon/internal/host"
 )
 
+// lifeSign is a file that is read to see that the process still is the one
+// it was opened for: then reading fails. It is one of the cheapest in
+// /proc/PID, and every user may read it.
+const lifeSign = "oom_score_adj"
+
 // process is what is known of a process or thread. It is kept with its open
-// /proc/PID/cgroup, which fails once the process has ended: what is known
-// here never becomes a later process's with the same pid.
+// lifeSign, and so what is known here never becomes a later process's with the
+// same pid.
 type process struct {
 	mu sync.Mutex
 
@@ -17,14 +24,61 @@ type process struct {
 	// the namespace's init lasts as long as any process in it.
 	namespace *namespace
 
-	// caller is the last answer. It holds while the texts are the same.
+	// text is that of the file /proc/PID/cgroup, as of the changes
+	// (host.Changes) in textAt.
+	file, text string
+	textAt     uint64
+
+	// caller is the last answer. It follows from the texts of the process and
+	// of its init, and holds as of changes.
 	caller     *Caller
 	own, inits string
+	changes    uint64
 
 	// The times and numbers that never change, once asked for.
 	started   bool
 	start     start
 	pidInside int // 0: not asked for yet
+}
+
+// process finds a process that is alive.
+func (r *Resolver) process(pid int) (*process, error) {
+	buf := r.buffers.Get().(*[]byte)
+	defer r.buffers.Put(buf)
+	text, opening, err := r.processes.Append((*buf)[:0], pid)
+	if err != nil {
+		return nil, err
+	}
+	*buf = text
+	return &opening.Value, nil
+}
+
+// cgroups is a process's /proc/PID/cgroup, read anew when anything has
+// changed. The caller holds p.mu.
+func (r *Resolver) cgroups(p *process, pid int, changes uint64) (string, error) {
+	if p.textAt == changes {
+		return p.text, nil
+	}
+	buf := r.buffers.Get().(*[]byte)
+	defer r.buffers.Put(buf)
+	if p.file == "" {
+		p.file = r.cgroupFile(pid)
+	}
+	text, err := host.ReadFile(p.file, *buf)
+	if err != nil {
+		return "", err
+	}
+	if *buf = text; p.text != string(text) {
+		p.text = string(text)
+	}
+	p.textAt = changes
+	return p.text, nil
+}
+
+func (r *Resolver) initCgroups(init *process, pid int, changes uint64) (string, error) {
+	init.mu.Lock()
+	defer init.mu.Unlock()
+	return r.cgroups(init, pid, changes)
 }
 
 type start struct {
@@ -101,11 +155,11 @@ func (r *Resolver) update(p *process, tid int, own, inits string, init *process)
 func (r *Resolver) memberships(pid int, text string) ([]membership, error) {
 	m, err := parseMemberships(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", cgroupFile(r.proc)(pid), err)
+		return nil, fmt.Errorf("%s: %w", r.cgroupFile(pid), err)
 	}
 	return m, nil
 }
 
-func cgroupFile(proc string) func(pid int) string {
-	return func(pid int) string { return filepath.Join(proc, strconv.Itoa(pid), "cgroup") }
+func (r *Resolver) cgroupFile(pid int) string {
+	return filepath.Join(r.proc, strconv.Itoa(pid), "cgroup")
 }

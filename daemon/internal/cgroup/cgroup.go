@@ -30,9 +30,11 @@ type Source interface {
 	// IDAfterCPUTime is ID for who has just called CPUTime, which found out
 	// whether the cgroup is still the same.
 	IDAfterCPUTime(Place) (uint64, error)
-	// Memory leaves the three figures of swap out when noSwap: a machine
-	// without swap has no use for them.
-	Memory(p Place, noSwap bool, m *Memory) error
+	// MemoryLimit leaves swap's out when noSwap: a machine without swap has no
+	// use for it.
+	MemoryLimit(p Place, noSwap bool, l *MemoryLimit) error
+	// MemoryUsage fills everything but the limits; without swap when noSwap.
+	MemoryUsage(p Place, noSwap bool, m *Memory) error
 	CPULimit(Place, *CPULimit) error
 	// CPUs fills the physical CPUs the Leaf may run on, ascending; empty
 	// when there is no cpuset controller.
@@ -58,16 +60,22 @@ type Source interface {
 
 // Memory is in bytes.
 type Memory struct {
-	LimitBytes uint64 // tightest of Leaf and its ancestors, or Unlimited
+	MemoryLimit
 	UsageBytes uint64 // Root's, file cache included
 
 	// SwapAccounted is false where the kernel keeps no swap figures for
-	// cgroups, or nobody asked; the two after it are then meaningless.
+	// cgroups, or nobody asked; swap's limit and usage are then meaningless.
 	SwapAccounted  bool
-	SwapLimitBytes uint64 // swap alone, tightest, or Unlimited
 	SwapUsageBytes uint64 // Root's
 
 	Stat MemoryStat
+}
+
+// MemoryLimit is the tightest limits of Leaf and its ancestors, in bytes, or
+// Unlimited.
+type MemoryLimit struct {
+	LimitBytes     uint64
+	SwapLimitBytes uint64 // swap alone
 }
 
 // MemoryStat is Root's memory.stat, inner cgroups included. Names are v2's;

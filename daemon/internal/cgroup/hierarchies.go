@@ -18,6 +18,8 @@ type Hierarchies struct {
 	// Unified tells pressure: it needs no controller, so that a hybrid host
 	// has it too.
 	Unified Attached
+	// Dirs is where they are mounted.
+	Dirs []string
 }
 
 // Choose attaches each controller to the one hierarchy that has it. v1 and v2

@@ -23,6 +23,7 @@ func TestChoose(t *testing.T) {
 	moved := hybrid
 	moved.Memory, moved.IO = at(v2, ""), at(v2, "")
 	unified := at(v2, "")
+	pureV2 := Hierarchies{Memory: unified, CPU: unified, CPUSet: unified, IO: unified, CPUAcct: unified, Unified: unified}
 	for name, test := range map[string]struct {
 		v1, v2     Source
 		inV1, inV2 []string
@@ -33,8 +34,8 @@ func TestChoose(t *testing.T) {
 		"hybrid, memory and io in unified": {v1, v2, []string{"cpu", "cpuset", "cpuacct"}, []string{"memory", "io"}, moved},
 		"hybrid, memory nowhere":           {v1, v2, []string{"cpu"}, nil, Hierarchies{CPU: at(v1, "cpu"), CPUAcct: unified, Unified: unified}},
 		"v1 without cpuset":                {v1, nil, []string{"memory"}, nil, Hierarchies{Memory: at(v1, "memory")}},
-		"v2":                               {nil, v2, nil, []string{"cpuset", "cpu", "io", "memory"}, Hierarchies{unified, unified, unified, unified, unified, unified}},
-		"v2 without cpuset":                {nil, v2, nil, []string{"memory"}, Hierarchies{unified, unified, unified, unified, unified, unified}},
+		"v2":                               {nil, v2, nil, []string{"cpuset", "cpu", "io", "memory"}, pureV2},
+		"v2 without cpuset":                {nil, v2, nil, []string{"memory"}, pureV2},
 		"nothing":                          {},
 	} {
 		if got := Choose(test.v1, test.v2, test.inV1, test.inV2); !reflect.DeepEqual(got, test.want) {

@@ -92,7 +92,7 @@ func read(t *testing.T, s cgroup.Source) (all stats) {
 	t.Helper()
 	p := cgroup.Place{Leaf: "/pod/ctr/app", Root: "/pod/ctr"}
 	errs := make([]error, 6)
-	errs[0] = s.Memory(p, false, &all.Memory)
+	errs[0] = cgrouptest.Memory(s, p, false, &all.Memory)
 	errs[1] = s.CPULimit(p, &all.CPULimit)
 	all.CPUs, errs[2] = s.CPUs(p, nil)
 	errs[3] = s.CPUTime(p, &all.CPUTime)

@@ -23,9 +23,8 @@ import (
 // V is what a user remembers about one opening of a file; it is dropped when
 // the file is closed, and so never outlives the process or cgroup it is about.
 type Files[K comparable, V any] struct {
-	kept    *Kept
-	name    func(K) string
-	watches watches
+	kept *Kept
+	name func(K) string
 
 	mu    sync.RWMutex
 	files map[K]*file[V]
@@ -57,7 +56,6 @@ type file[V any] struct {
 	users   atomic.Int32  // the map is one of them
 	used    atomic.Uint64 // the clock at the last read
 	late    late
-	watched watched
 }
 
 // Append appends the text of a file that the kernel prints in one piece

@@ -97,7 +97,6 @@ func (f *Files[K, V]) sweep() {
 // another file behind its number.
 func (open *file[V]) release() {
 	if open.users.Add(-1) == 0 && open.fd >= 0 {
-		open.watched.end()
 		unix.Close(open.fd)
 	}
 }

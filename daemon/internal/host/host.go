@@ -4,6 +4,7 @@ package host
 import (
 	"io/fs"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,13 +68,13 @@ func Inode(path string) (uint64, error) {
 	}
 }
 
+// open makes no garbage of usual paths: unix.Open would.
 func open(path string) (int, error) {
-	for {
-		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != unix.EINTR {
-			return fd, err
-		}
+	if strings.IndexByte(path, 0) >= 0 {
+		return -1, unix.EINVAL
 	}
+	var room [256]byte
+	return openTerminated(append(append(room[:0], path...), 0))
 }
 
 func read(fd int, buf []byte) (int, error) {

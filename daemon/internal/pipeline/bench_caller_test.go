@@ -32,7 +32,7 @@ func BenchmarkNewCaller(b *testing.B) {
 			forget()
 			kept = host.NewKept(2 * processes)
 			var err error
-			if p.callers, err = caller.NewResolver(machineRoot, kept, maxAge); err != nil {
+			if p.callers, err = caller.NewResolver(machineRoot, kept); err != nil {
 				b.Fatal(err)
 			}
 			if buf, err = p.Read(buf[:0], c.PID, "/proc/meminfo"); err != nil {

@@ -52,7 +52,7 @@ func BenchmarkLoadCountActive(b *testing.B) {
 	c := cgrouptest.Start(b, podPath(0), "for i in 1 2 3 4 5 6 7 8 9; do sleep 10000 & done; exec sleep 10001")
 	c.Processes(10)
 	p := openMachine(b)
-	who, err := p.identify(c.PID)
+	who, err := p.callers.Identify(c.PID, p.changes.Count())
 	if err != nil {
 		b.Fatal(err)
 	}

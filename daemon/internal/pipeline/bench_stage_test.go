@@ -35,7 +35,7 @@ func BenchmarkStage(b *testing.B) {
 	p := openMachine(b)
 	r := p.requests.get(context.Background(), c.PID, meminfoPath, p.find(meminfoPath))
 	var err error
-	if r.who, err = p.identify(c.PID); err != nil {
+	if err = p.identify(r); err != nil {
 		b.Fatal(err)
 	}
 	stage := func(name string, run func() error) {
@@ -49,7 +49,7 @@ func BenchmarkStage(b *testing.B) {
 			}
 		})
 	}
-	stage("identify", func() error { _, err := p.identify(c.PID); return err })
+	stage("identify", func() error { return p.identify(r) })
 	stage("gate", func() error {
 		defer p.gate.leave("/c")
 		return p.gate.enter(r.ctx, "/c")

@@ -21,7 +21,7 @@ func TestThreadsAreCounted(t *testing.T) {
 	if _, err := p.Read(nil, c.PID, "/proc/loadavg"); err != nil {
 		t.Fatal(err)
 	}
-	who, err := p.identify(c.PID)
+	who, err := p.callers.Identify(c.PID, p.changes.Count())
 	if err != nil {
 		t.Fatal(err)
 	}

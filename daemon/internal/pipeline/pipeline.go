@@ -20,8 +20,7 @@ type Config struct {
 	Hierarchies cgroup.Hierarchies
 	// Kept bounds the files that stay open.
 	Kept *host.Kept
-	// MaxAge is how old may be: the host's meminfo, stat and diskstats, and
-	// where a pid namespace's init is.
+	// MaxAge is how old the host's meminfo, stat and diskstats may be.
 	MaxAge time.Duration
 	// ByQuota counts a CPU quota when numbering CPUs; false shows the whole
 	// cpuset (--cpu-view).
@@ -39,6 +38,7 @@ type Config struct {
 // Pipeline answers reads. Its methods may be called concurrently.
 type Pipeline struct {
 	Config
+	changes  *host.Changes
 	callers  *caller.Resolver
 	threads  *caller.Threads
 	host     *host.Files[string, struct{}]
@@ -47,6 +47,7 @@ type Pipeline struct {
 	times    sample.CPUTable
 	loads    sample.LoadTable
 	starts   startCache
+	limits   limits
 	files    map[string]*file
 	log      fallbackLog
 	wake     alarm
@@ -55,12 +56,12 @@ type Pipeline struct {
 // New prepares a Pipeline.
 func New(c Config) (*Pipeline, error) {
 	// Short-lived callers and busy threads must not push out the cgroups.
-	callers, err := caller.NewResolver(c.Root, c.Kept.Part(c.Kept.Max()/8), c.MaxAge)
+	callers, err := caller.NewResolver(c.Root, c.Kept.Part(c.Kept.Max()/8))
 	if err != nil {
 		return nil, fmt.Errorf("own pid namespace: %w", err)
 	}
 	return &Pipeline{
-		Config: c, callers: callers, files: newFiles(c.Metrics),
+		Config: c, changes: host.NewChanges(c.Hierarchies.Dirs), callers: callers, files: newFiles(c.Metrics),
 		threads: caller.NewThreads(c.Root, c.Kept.Part(c.Kept.Max()/8)),
 		host:    host.NewFiles[string, struct{}](c.Kept, c.Root.Path),
 		wake:    newAlarm(),
@@ -106,7 +107,7 @@ func (p *Pipeline) render(r *request, dst []byte) (out []byte, stage string, err
 			err = fmt.Errorf("panic: %v", v)
 		}
 	}()
-	if r.who, err = p.identify(r.tid); err != nil { // 1: whose view?
+	if err = p.identify(r); err != nil { // 1: whose view?
 		return nil, stage, err
 	}
 	if r.tid == invisible || p.HostOnly {
@@ -147,16 +148,21 @@ const invisible = 0
 // theHost is everybody who is in no container.
 var theHost = &caller.Caller{Host: true}
 
-func (p *Pipeline) identify(tid int) (*caller.Caller, error) {
-	if tid == invisible || p.HostOnly {
-		return theHost, nil
+// identify fills r.who. Whatever was changed before is known from here on.
+func (p *Pipeline) identify(r *request) (err error) {
+	if r.tid == invisible || p.HostOnly {
+		r.who = theHost
+		return nil
 	}
-	return p.callers.Identify(tid)
+	r.changes = p.changes.Count()
+	r.who, err = p.callers.Identify(r.tid, r.changes)
+	return err
 }
 
 // Identify tells whether a thread's view can be had: an error names what is
 // missing.
 func (p *Pipeline) Identify(tid int) error {
-	_, err := p.identify(tid)
-	return err
+	r := p.requests.get(context.Background(), tid, "", nil)
+	defer p.requests.put(r)
+	return p.identify(r)
 }

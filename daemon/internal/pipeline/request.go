@@ -18,11 +18,12 @@ type request struct {
 	path string
 	file *file
 
-	who *caller.Caller
-	c   view.Container
+	changes uint64 // host.Changes' count when the read began
+	who     *caller.Caller
+	c       view.Container
 
 	memory         cgroup.Memory
-	limit          cgroup.CPULimit
+	limit          cpuLimits // its memory is all readers'
 	cpuset, online []int
 	onlineSum      uint64 // changes with the host's list of CPUs
 	used           cgroup.CPUTime

@@ -40,6 +40,7 @@ func (p *Pipeline) runWhileUsed(ctx context.Context) {
 			p.Kept.Sweep()
 		}
 		if !p.used() {
+			p.changes.Rest()
 			p.wake.clear()
 			if p.used() { // by a read that saw the alarm set
 				p.wake.set()

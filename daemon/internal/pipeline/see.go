@@ -79,35 +79,28 @@ func (p *Pipeline) seeMemory(r *request) error {
 		return err
 	}
 	noSwap := h.SwapTotalBytes == 0
-	if err := p.Hierarchies.Memory.Source.Memory(pl, noSwap, &r.memory); err != nil {
+	if err := p.memoryLimit(r, pl, noSwap); err != nil {
+		return err
+	}
+	if err := p.Hierarchies.Memory.Source.MemoryUsage(pl, noSwap, &r.memory); err != nil {
 		return err
 	}
 	r.c.Memory = view.NewMemory(&r.memory, h)
 	return nil
 }
 
-// seeCPUs goes on without a missing controller: the other one's limit is
-// still true.
 func (p *Pipeline) seeCPUs(r *request) error {
 	if len(r.c.CPUs.Physical) > 0 {
 		return nil
 	}
-	r.limit, r.cpuset = cgroup.CPULimit{}, r.cpuset[:0]
-	if pl, ok := optionalPlace(r.who, p.Hierarchies.CPU); ok {
-		if err := p.Hierarchies.CPU.Source.CPULimit(pl, &r.limit); err != nil {
-			return err
-		}
-	}
-	if pl, ok := optionalPlace(r.who, p.Hierarchies.CPUSet); ok {
-		var err error
-		if r.cpuset, err = p.Hierarchies.CPUSet.Source.CPUs(pl, r.cpuset); err != nil {
-			return err
-		}
-	}
 	if err := p.onlineCPUs(r); err != nil {
 		return err
 	}
-	r.c.CPUs = view.NewCPUs(r.limit, r.cpuset, r.online, p.ByQuota)
+	if err := p.cpuLimits(r); err != nil {
+		return err
+	}
+	r.cpuset = append(r.cpuset[:0], r.limit.cpuset...)
+	r.c.CPUs = view.NewCPUs(r.limit.bandwidth, r.cpuset, r.online, p.ByQuota)
 	return nil
 }
 

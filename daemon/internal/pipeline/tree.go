@@ -87,8 +87,7 @@ func (p *Pipeline) Readlink(tid int, name string) (string, error) {
 
 // machineOrHost is nil, for the host's tree, when the caller's can't be had.
 func (p *Pipeline) machineOrHost(r *request) *sysfile.Machine {
-	var err error
-	if r.who, err = p.identify(r.tid); err != nil {
+	if err := p.identify(r); err != nil {
 		p.fallBack(r.file.name, "identify", err)
 		return nil
 	}

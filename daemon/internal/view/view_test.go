@@ -18,43 +18,43 @@ func TestNewMemory(t *testing.T) {
 		want Memory
 	}{
 		"limit 256, used 100": {
-			cgroup.Memory{LimitBytes: 256 * mib, UsageBytes: 100 * mib},
+			cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: 256 * mib}, UsageBytes: 100 * mib},
 			Memory{Limited: true, TotalBytes: 256 * mib, FreeBytes: 156 * mib, AvailableBytes: 156 * mib},
 		},
 		"reclaimable cache is available": {
-			cgroup.Memory{LimitBytes: 256 * mib, UsageBytes: 100 * mib, Stat: stat},
+			cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: 256 * mib}, UsageBytes: 100 * mib, Stat: stat},
 			Memory{Limited: true, TotalBytes: 256 * mib, FreeBytes: 156 * mib, AvailableBytes: 191 * mib, Stat: stat},
 		},
 		"usage above the limit does not wrap": {
-			cgroup.Memory{LimitBytes: 64 * mib, UsageBytes: 65 * mib},
+			cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: 64 * mib}, UsageBytes: 65 * mib},
 			Memory{Limited: true, TotalBytes: 64 * mib},
 		},
 		"cache that was dropped since memory.stat was read": {
-			cgroup.Memory{LimitBytes: 256 * mib, UsageBytes: 100 * mib, Stat: cgroup.MemoryStat{FileBytes: 150 * mib}},
+			cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: 256 * mib}, UsageBytes: 100 * mib, Stat: cgroup.MemoryStat{FileBytes: 150 * mib}},
 			Memory{Limited: true, TotalBytes: 256 * mib, FreeBytes: 156 * mib, AvailableBytes: 156 * mib, Stat: cgroup.MemoryStat{FileBytes: 100 * mib}},
 		},
 		"available is no more than the host's": {
-			cgroup.Memory{LimitBytes: 900 * mib, UsageBytes: 100 * mib},
+			cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: 900 * mib}, UsageBytes: 100 * mib},
 			Memory{Limited: true, TotalBytes: 900 * mib, FreeBytes: 800 * mib, AvailableBytes: 500 * mib},
 		},
 		"available is no more than the total": {
-			cgroup.Memory{LimitBytes: 64 * mib, UsageBytes: 0, Stat: stat},
+			cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: 64 * mib}, UsageBytes: 0, Stat: stat},
 			Memory{Limited: true, TotalBytes: 64 * mib, FreeBytes: 64 * mib, AvailableBytes: 64 * mib, Stat: stat},
 		},
-		"no limit":               {cgroup.Memory{LimitBytes: cgroup.Unlimited, UsageBytes: 5}, Memory{}},
-		"limit above the host":   {cgroup.Memory{LimitBytes: 1001 * mib}, Memory{}},
+		"no limit":               {cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: cgroup.Unlimited}, UsageBytes: 5}, Memory{}},
+		"limit above the host":   {cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: 1001 * mib}}, Memory{}},
 		"limit 0 is not total 0": {cgroup.Memory{UsageBytes: 1}, Memory{Limited: true, TotalBytes: 4096, FreeBytes: 4095, AvailableBytes: 4095}},
 		"swap limit 50, used 10": {
-			cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapAccounted: true, SwapLimitBytes: 50 * mib, SwapUsageBytes: 10 * mib},
+			cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: cgroup.Unlimited, SwapLimitBytes: 50 * mib}, SwapAccounted: true, SwapUsageBytes: 10 * mib},
 			Memory{SwapLimited: true, SwapTotalBytes: 50 * mib, SwapFreeBytes: 40 * mib},
 		},
 		"swap used above its limit": {
-			cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapAccounted: true, SwapLimitBytes: 5 * mib, SwapUsageBytes: 6 * mib},
+			cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: cgroup.Unlimited, SwapLimitBytes: 5 * mib}, SwapAccounted: true, SwapUsageBytes: 6 * mib},
 			Memory{SwapLimited: true, SwapTotalBytes: 5 * mib},
 		},
-		"no swap at all":       {cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapAccounted: true}, Memory{SwapLimited: true}},
-		"swap not accounted":   {cgroup.Memory{LimitBytes: cgroup.Unlimited}, Memory{}},
-		"swap limit unlimited": {cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapAccounted: true, SwapLimitBytes: cgroup.Unlimited}, Memory{}},
+		"no swap at all":       {cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: cgroup.Unlimited}, SwapAccounted: true}, Memory{SwapLimited: true}},
+		"swap not accounted":   {cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: cgroup.Unlimited}}, Memory{}},
+		"swap limit unlimited": {cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: cgroup.Unlimited, SwapLimitBytes: cgroup.Unlimited}, SwapAccounted: true}, Memory{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := NewMemory(&tc.in, host); !reflect.DeepEqual(got, tc.want) {

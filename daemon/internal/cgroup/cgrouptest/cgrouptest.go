@@ -79,3 +79,11 @@ func WantMalformed(t testing.TB, err error, file, text string) {
 
 // Files keeps files as podview does, with nothing in it yet.
 func Files() *tree.Files { return tree.NewFiles(host.NewKept(1000), 10*time.Millisecond) }
+
+// Memory is all that a source tells of a place's memory.
+func Memory(s cgroup.Source, p cgroup.Place, noSwap bool, m *cgroup.Memory) error {
+	if err := s.MemoryLimit(p, noSwap, &m.MemoryLimit); err != nil {
+		return err
+	}
+	return s.MemoryUsage(p, noSwap, m)
+}

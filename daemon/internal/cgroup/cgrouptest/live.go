@@ -69,6 +69,14 @@ func (c *Container) Dir(controller string) string { return dir(controller, c.Pat
 // IsV2 tells whether everything is in cgroup2.
 func IsV2() bool { return exists(mount + "/cgroup.controllers") }
 
+// Dirs is where the hierarchies are mounted.
+func Dirs() (dirs []string) {
+	for _, h := range hierarchies() {
+		dirs = append(dirs, dir(h, ""))
+	}
+	return dirs
+}
+
 func dir(controller, path string) string {
 	if IsV2() {
 		return mount + path

@@ -53,11 +53,12 @@ func Open(root host.Root, mode string, files *tree.Files) (cgroup.Hierarchies, s
 		return cgroup.Hierarchies{}, "", fmt.Errorf("cgroup mode %q is none of auto, v1, v2", mode)
 	}
 	var sourceV1, sourceV2 cgroup.Source
-	var controllersV1, controllersV2 []string
+	var controllersV1, controllersV2, mounted []string
 	if name != pureV2 {
 		dirs := v1Dirs(root)
-		for controller := range dirs {
+		for controller, dir := range dirs {
 			controllersV1 = append(controllersV1, controller)
+			mounted = append(mounted, dir)
 		}
 		sourceV1 = v1.New(dirs, files)
 	}
@@ -68,9 +69,12 @@ func Open(root host.Root, mode string, files *tree.Files) (cgroup.Hierarchies, s
 			return cgroup.Hierarchies{}, "", err
 		}
 		controllersV2 = strings.Fields(string(text))
+		mounted = append(mounted, dir)
 		sourceV2 = v2.New(dir, files)
 	}
-	return cgroup.Choose(sourceV1, sourceV2, controllersV1, controllersV2), name, nil
+	h := cgroup.Choose(sourceV1, sourceV2, controllersV1, controllersV2)
+	h.Dirs = mounted
+	return h, name, nil
 }
 
 // detect returns "" for a directory without cgroups.

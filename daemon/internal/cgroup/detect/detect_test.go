@@ -67,7 +67,7 @@ func TestOpen(t *testing.T) {
 				t.Errorf("got %s with keys %v and pressure from %v", got, keys(h), h.Unified.Source)
 			}
 			var m cgroup.Memory
-			if err := h.Memory.Source.Memory(cgroup.Place{Leaf: "/pod", Root: "/pod"}, false, &m); err != nil || m.LimitBytes != test.limit {
+			if err := cgrouptest.Memory(h.Memory.Source, cgroup.Place{Leaf: "/pod", Root: "/pod"}, false, &m); err != nil || m.LimitBytes != test.limit {
 				t.Errorf("limit of /pod: got %d, error %v, want %d", m.LimitBytes, err, test.limit)
 			}
 		})

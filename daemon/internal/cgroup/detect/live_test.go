@@ -45,7 +45,7 @@ func TestLive(t *testing.T) {
 	pid, stop := run(t, p, h)
 
 	var m cgroup.Memory
-	if err := h.Memory.Source.Memory(p, false, &m); err != nil {
+	if err := cgrouptest.Memory(h.Memory.Source, p, false, &m); err != nil {
 		t.Error(err)
 	}
 	if m.LimitBytes != 64*mib || m.UsageBytes < 8*mib || m.UsageBytes > 64*mib || m.Stat.FileBytes < 8*mib {
@@ -78,7 +78,7 @@ func TestLive(t *testing.T) {
 	for _, f := range remove {
 		f()
 	}
-	if err := h.Memory.Source.Memory(p, false, &m); !errors.Is(err, fs.ErrNotExist) {
+	if err := cgrouptest.Memory(h.Memory.Source, p, false, &m); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("removed cgroup: got error %v", err)
 	}
 }

@@ -11,13 +11,16 @@ import (
 // Files are the cgroup files of all hierarchies, which stay open between
 // reads.
 type Files struct {
-	kept   *host.Files[name, opened]
+	kept   *kept
 	maxAge time.Duration
 }
 
+type kept = host.Files[name, opened]
+
 // opened is what is remembered with an open file.
 type opened struct {
-	id atomic.Uint64 // its cgroup's; 0: not asked for yet
+	id   atomic.Uint64 // its cgroup's; 0: not asked for yet
+	stat atomic.Pointer[statAt]
 }
 
 // name is a file of one cgroup, or with an empty file its directory.
@@ -30,8 +33,8 @@ func (n name) String() string {
 	return n.dir + join(n.path, n.file)
 }
 
-// NewFiles keeps files within the bound of kept. Texts that ReadLately reads
-// may be up to maxAge old.
+// NewFiles keeps files within the bound of kept. What StatLately tells may be
+// up to maxAge old.
 func NewFiles(kept *host.Kept, maxAge time.Duration) *Files {
 	return &Files{host.NewFiles[name, opened](kept, name.String), maxAge}
 }

@@ -63,50 +63,22 @@ func (t *Tree) stat(path string) (inode uint64, links uint32, err error) {
 // Read passes the text of one file to parse, which must not keep it, and
 // names the file in parse's error.
 func (t *Tree) Read(path, file string, parse func(text []byte) error) error {
-	return t.read(path, file, manner{}, parse)
-}
-
-// ReadLately is Read of a text that may be as old as the Files allow, but of
-// this cgroup and not of an earlier one with its name: beside is a file of
-// the cgroup that was just read.
-func (t *Tree) ReadLately(path, file, beside string, parse func(text []byte) error) error {
-	return t.read(path, file, manner{beside: beside}, parse)
+	return t.read(path, file, (*kept).Append, parse)
 }
 
 // ReadPieces is Read of a file that the kernel prints in pieces.
 func (t *Tree) ReadPieces(path, file string, parse func(text []byte) error) error {
-	return t.read(path, file, manner{pieces: true}, parse)
+	return t.read(path, file, (*kept).AppendAll, parse)
 }
 
-type manner struct {
-	pieces bool
-	beside string
-	since  uint64 // an opening's number; 0: read it afresh
-}
-
-func (t *Tree) read(path, file string, how manner, parse func(text []byte) error) error {
+func (t *Tree) read(path, file string, appendFile func(*kept, []byte, name) ([]byte, *host.Opening[opened], error), parse func(text []byte) error) error {
 	if err := t.check(path); err != nil {
 		return err
 	}
-	key, kept := name{t.dir, path, file}, t.files.kept
+	key := name{t.dir, path, file}
 	buf := t.buffers.Get().(*[]byte)
 	defer t.buffers.Put(buf)
-	var text []byte
-	var err error
-	switch {
-	case how.pieces:
-		text, _, err = kept.AppendAll((*buf)[:0], key)
-	case how.beside != "":
-		var number uint64
-		if opening := kept.Opening(name{t.dir, path, how.beside}); opening != nil {
-			number = opening.Number
-		}
-		text, _, err = kept.AppendLately((*buf)[:0], key, t.files.maxAge, number)
-	case how.since != 0:
-		text, err = kept.AppendUnchanged((*buf)[:0], key, how.since)
-	default:
-		text, _, err = kept.Append((*buf)[:0], key)
-	}
+	text, _, err := appendFile(t.files.kept, (*buf)[:0], key)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 // CPULimit takes a Place in cpu.
 func (s *source) CPULimit(p cgroup.Place, l *cgroup.CPULimit) error {
 	*l = cgroup.CPULimit{}
-	return s.cpu.UpLimits(p.Leaf, "cpu.cfs_quota_us", func(level tree.Level, text []byte) (bool, error) {
+	return s.cpu.Up(p.Leaf, "cpu.cfs_quota_us", func(level tree.Level, text []byte) (bool, error) {
 		quotaUsec, err := cgroup.ParseQuota(text)
 		if err != nil || quotaUsec == 0 {
 			return true, err

@@ -10,51 +10,19 @@ import (
 	"github.com/podview/podview/daemon/internal/cgroup/tree"
 )
 
-// Memory takes a Place in memory.
-func (s *source) Memory(p cgroup.Place, noSwap bool, m *cgroup.Memory) error {
-	*m = cgroup.Memory{LimitBytes: cgroup.Unlimited, SwapLimitBytes: cgroup.Unlimited}
-	if err := s.memoryLimits(p.Leaf, noSwap, m); err != nil {
-		return err
-	}
-	usage, err := readUint(s.memory, p.Root, "memory.usage_in_bytes")
-	if err != nil {
-		return err
-	}
-	m.UsageBytes = usage
-	// Kernels without swap, or booted with swapaccount=0, have no such file.
-	if !noSwap {
-		both, err := readUint(s.memory, p.Root, "memory.memsw.usage_in_bytes")
-		if m.SwapAccounted = err == nil; m.SwapAccounted {
-			m.SwapUsageBytes = both - min(usage, both) // memory.stat's figure is better
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	// memory.stat counts pages of processes only; kernel memory has one
-	// figure, slab caches, stacks and page tables together. It is not there
-	// with cgroup.memory=nokmem.
-	kernel, err := readUint(s.memory, p.Root, "memory.kmem.usage_in_bytes")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	m.Stat.SlabUnreclaimableBytes = kernel
-	return s.memory.ReadLately(p.Root, "memory.stat", "memory.usage_in_bytes", func(text []byte) error {
-		return parseMemoryStat(text, m)
-	})
-}
-
-// memoryLimits: memsw limits RAM and swap together, where v2 limits swap
-// alone. The kernel enforces the tightest of each on the way up, so what the
-// tightest memsw limit leaves above the tightest RAM limit is the swap that
-// can be had. Without a memsw limit swap is not limited.
-func (s *source) memoryLimits(leaf string, noSwap bool, m *cgroup.Memory) error {
+// MemoryLimit takes a Place in memory. memsw limits RAM and swap together,
+// where v2 limits swap alone. The kernel enforces the tightest of each on the
+// way up, so what the tightest memsw limit leaves above the tightest RAM limit
+// is the swap that can be had. Without a memsw limit swap is not limited.
+func (s *source) MemoryLimit(p cgroup.Place, noSwap bool, l *cgroup.MemoryLimit) error {
+	*l = cgroup.MemoryLimit{LimitBytes: cgroup.Unlimited, SwapLimitBytes: cgroup.Unlimited}
 	both := uint64(cgroup.Unlimited)
-	err := s.memory.UpLimits(leaf, "memory.limit_in_bytes", func(level tree.Level, text []byte) (bool, error) {
+	err := s.memory.Up(p.Leaf, "memory.limit_in_bytes", func(level tree.Level, text []byte) (bool, error) {
 		limit, err := cgroup.ParseLimit(text)
 		if err != nil {
 			return false, err
 		}
-		m.LimitBytes = min(m.LimitBytes, limit)
+		l.LimitBytes = min(l.LimitBytes, limit)
 		if noSwap {
 			return true, nil
 		}
@@ -69,9 +37,42 @@ func (s *source) memoryLimits(leaf string, noSwap bool, m *cgroup.Memory) error 
 		return true, err
 	})
 	if both != cgroup.Unlimited {
-		m.SwapLimitBytes = both - min(m.LimitBytes, both)
+		l.SwapLimitBytes = both - min(l.LimitBytes, both)
 	}
 	return err
+}
+
+// MemoryUsage takes a Place in memory.
+func (s *source) MemoryUsage(p cgroup.Place, noSwap bool, m *cgroup.Memory) error {
+	usage, err := readUint(s.memory, p.Root, usageFile)
+	if err != nil {
+		return err
+	}
+	*m = cgroup.Memory{MemoryLimit: m.MemoryLimit, UsageBytes: usage}
+	// Kernels without swap, or booted with swapaccount=0, have no such file.
+	if !noSwap {
+		both, err := readUint(s.memory, p.Root, "memory.memsw.usage_in_bytes")
+		if m.SwapAccounted = err == nil; m.SwapAccounted {
+			m.SwapUsageBytes = both - min(usage, both) // memory.stat's figure is better
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return s.memory.StatLately(p.Root, usageFile, m, func(m *cgroup.Memory) error { return s.memoryStat(p.Root, m) })
+}
+
+const usageFile = "memory.usage_in_bytes"
+
+// memoryStat reads memory.stat, which counts pages of processes only. Kernel
+// memory has one figure, slab caches, stacks and page tables together. It is
+// not there with cgroup.memory=nokmem.
+func (s *source) memoryStat(root string, m *cgroup.Memory) error {
+	kernel, err := readUint(s.memory, root, "memory.kmem.usage_in_bytes")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	m.Stat.SlabUnreclaimableBytes = kernel
+	return s.memory.Read(root, "memory.stat", func(text []byte) error { return parseMemoryStat(text, m) })
 }
 
 // parseMemoryStat takes the total_ keys: the others leave inner cgroups out.

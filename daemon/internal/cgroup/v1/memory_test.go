@@ -29,7 +29,7 @@ var memoryFiles = files{
 func TestMemory(t *testing.T) {
 	const none = cgroup.Unlimited
 	base := cgroup.Memory{
-		LimitBytes: 1000, UsageBytes: 400, SwapAccounted: true, SwapLimitBytes: 1300, SwapUsageBytes: 40,
+		MemoryLimit: cgroup.MemoryLimit{LimitBytes: 1000, SwapLimitBytes: 1300}, UsageBytes: 400, SwapAccounted: true, SwapUsageBytes: 40,
 		Stat: cgroup.MemoryStat{FileBytes: 1, AnonBytes: 2, AnonTHPBytes: 3, FileMappedBytes: 4, SlabUnreclaimableBytes: 9},
 	}
 	change := func(f func(*cgroup.Memory)) cgroup.Memory { m := base; f(&m); return m }
@@ -75,13 +75,13 @@ func TestMemory(t *testing.T) {
 			change(func(m *cgroup.Memory) { m.Stat.SlabUnreclaimableBytes = 0 }),
 		},
 		"the root cgroup": {files{}, top, cgroup.Memory{
-			LimitBytes: none, UsageBytes: 5000, SwapAccounted: true, SwapLimitBytes: none, SwapUsageBytes: 500,
+			MemoryLimit: cgroup.MemoryLimit{LimitBytes: none, SwapLimitBytes: none}, UsageBytes: 5000, SwapAccounted: true, SwapUsageBytes: 500,
 			Stat: cgroup.MemoryStat{AnonBytes: 4000, SlabUnreclaimableBytes: 50},
 		}},
 	} {
 		s, _ := open(t, "memory", cgrouptest.With(memoryFiles, test.changes))
 		got := cgroup.Memory{UsageBytes: 99, Stat: cgroup.MemoryStat{ZswapBytes: 99}}
-		if err := s.Memory(test.place, false, &got); err != nil || got != test.want {
+		if err := cgrouptest.Memory(s, test.place, false, &got); err != nil || got != test.want {
 			t.Errorf("%s: error %v\ngot  %+v\nwant %+v", name, err, got, test.want)
 		}
 	}
@@ -99,23 +99,23 @@ func TestMemoryErrors(t *testing.T) {
 		var m cgroup.Memory
 		for _, text := range texts {
 			s, dir := open(t, "memory", cgrouptest.With(memoryFiles, files{file: text}))
-			cgrouptest.WantMalformed(t, s.Memory(inner, false, &m), dir+"/"+file, text)
+			cgrouptest.WantMalformed(t, cgrouptest.Memory(s, inner, false, &m), dir+"/"+file, text)
 		}
 		s, _ := open(t, "memory", cgrouptest.With(memoryFiles, files{file: "-", file + "/": ""}))
-		if err := s.Memory(inner, false, &m); !errors.Is(err, unix.EISDIR) || !strings.Contains(err.Error(), file) {
+		if err := cgrouptest.Memory(s, inner, false, &m); !errors.Is(err, unix.EISDIR) || !strings.Contains(err.Error(), file) {
 			t.Errorf("unreadable %s: got error %v", file, err)
 		}
 	}
 	for _, file := range []string{"memory.usage_in_bytes", "memory.stat"} {
 		var m cgroup.Memory
 		s, _ := open(t, "memory", cgrouptest.With(memoryFiles, files{"pod/ctr/" + file: "-"}))
-		if err := s.Memory(inner, false, &m); !errors.Is(err, fs.ErrNotExist) {
+		if err := cgrouptest.Memory(s, inner, false, &m); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("no %s: got error %v", file, err)
 		}
 	}
 	var m cgroup.Memory
 	s, _ := open(t, "memory", memoryFiles)
-	if err := s.Memory(cgroup.Place{Leaf: "/pod/gone", Root: "/pod/gone"}, false, &m); !errors.Is(err, fs.ErrNotExist) {
+	if err := cgrouptest.Memory(s, cgroup.Place{Leaf: "/pod/gone", Root: "/pod/gone"}, false, &m); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("removed leaf: got error %v", err)
 	}
 }

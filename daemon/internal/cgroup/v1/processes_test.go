@@ -32,11 +32,11 @@ func TestMemoryWithoutSwap(t *testing.T) {
 	}
 	s, _ := open(t, "memory", cgrouptest.With(memoryFiles, changes))
 	var without, with cgroup.Memory
-	if err := s.Memory(inner, true, &without); err != nil {
+	if err := cgrouptest.Memory(s, inner, true, &without); err != nil {
 		t.Fatal(err)
 	}
 	s, _ = open(t, "memory", memoryFiles)
-	if err := s.Memory(inner, false, &with); err != nil {
+	if err := cgrouptest.Memory(s, inner, false, &with); err != nil {
 		t.Fatal(err)
 	}
 	if without.SwapAccounted || without.LimitBytes != with.LimitBytes || without.UsageBytes != with.UsageBytes || without.Stat != with.Stat {

@@ -46,7 +46,7 @@ func TestRootsOwn(t *testing.T) {
 // not mounted.
 func TestControllerNotMounted(t *testing.T) {
 	methods := map[string]func(cgroup.Source) error{
-		"memory":  func(s cgroup.Source) error { return s.Memory(top, false, &cgroup.Memory{}) },
+		"memory":  func(s cgroup.Source) error { return cgrouptest.Memory(s, top, false, &cgroup.Memory{}) },
 		"cpu":     func(s cgroup.Source) error { return s.CPULimit(top, &cgroup.CPULimit{}) },
 		"cpuset":  func(s cgroup.Source) error { _, err := s.CPUs(top, nil); return err },
 		"cpuacct": func(s cgroup.Source) error { _, err := s.ID(top); return err },

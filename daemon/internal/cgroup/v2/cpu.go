@@ -9,7 +9,7 @@ const nsecPerUsec = 1000
 
 func (s *source) CPULimit(p cgroup.Place, l *cgroup.CPULimit) error {
 	*l = cgroup.CPULimit{}
-	return s.tree.UpLimits(p.Leaf, "cpu.max", func(_ tree.Level, text []byte) (bool, error) {
+	return s.tree.Up(p.Leaf, "cpu.max", func(_ tree.Level, text []byte) (bool, error) {
 		level, err := cgroup.ParseCPUMax(text)
 		l.Tighten(level)
 		return true, err

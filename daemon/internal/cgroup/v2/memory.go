@@ -8,25 +8,19 @@ import (
 	"github.com/podview/podview/daemon/internal/cgroup/tree"
 )
 
-func (s *source) Memory(p cgroup.Place, noSwap bool, m *cgroup.Memory) error {
-	*m = cgroup.Memory{}
-	var err error
-	if m.LimitBytes, err = s.tightest(p.Leaf, "memory.max"); err != nil {
-		return err
+func (s *source) MemoryLimit(p cgroup.Place, noSwap bool, l *cgroup.MemoryLimit) (err error) {
+	*l = cgroup.MemoryLimit{}
+	if l.LimitBytes, err = s.tightest(p.Leaf, "memory.max"); err == nil && !noSwap {
+		l.SwapLimitBytes, err = s.tightest(p.Leaf, "memory.swap.max")
 	}
-	if !noSwap {
-		if m.SwapLimitBytes, err = s.tightest(p.Leaf, "memory.swap.max"); err != nil {
-			return err
-		}
-	}
-	return s.memoryUsage(p.Root, noSwap, m)
+	return err
 }
 
 // tightest is the lowest limit from leaf upwards: the kernel charges a page
 // to every level, and enforces each level's limit.
 func (s *source) tightest(leaf, file string) (uint64, error) {
 	limitBytes := uint64(cgroup.Unlimited)
-	err := s.tree.UpLimits(leaf, file, func(_ tree.Level, text []byte) (bool, error) {
+	err := s.tree.Up(leaf, file, func(_ tree.Level, text []byte) (bool, error) {
 		n, err := cgroup.ParseLimit(text)
 		limitBytes = min(limitBytes, n)
 		return true, err
@@ -34,13 +28,14 @@ func (s *source) tightest(leaf, file string) (uint64, error) {
 	return limitBytes, err
 }
 
-// memoryUsage reads root, or the nearest ancestor with a memory controller:
-// that is where the kernel charges root's pages. There may be none, and the
+// MemoryUsage reads Root, or the nearest ancestor with a memory controller:
+// that is where the kernel charges Root's pages. There may be none, and the
 // root cgroup has no memory.current; then nothing limits the memory either,
 // and the usage stays 0.
-func (s *source) memoryUsage(root string, noSwap bool, m *cgroup.Memory) error {
+func (s *source) MemoryUsage(p cgroup.Place, noSwap bool, m *cgroup.Memory) error {
+	*m = cgroup.Memory{MemoryLimit: m.MemoryLimit}
 	var charged string
-	err := s.tree.Up(root, "memory.current", func(level tree.Level, text []byte) (more bool, err error) {
+	err := s.tree.Up(p.Root, usageFile, func(level tree.Level, text []byte) (more bool, err error) {
 		charged = level.Path
 		m.UsageBytes, err = cgroup.ParseUint(text)
 		return false, err
@@ -48,21 +43,24 @@ func (s *source) memoryUsage(root string, noSwap bool, m *cgroup.Memory) error {
 	if err != nil || charged == "" {
 		return err
 	}
-	if !noSwap {
-		err = s.tree.Read(charged, "memory.swap.current", func(text []byte) (err error) {
-			m.SwapUsageBytes, err = cgroup.ParseUint(text)
-			return err
-		})
-		// Kernels without swap, or booted with swapaccount=0, have no such file.
-		m.SwapAccounted = err == nil
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return s.tree.ReadLately(charged, "memory.stat", "memory.current", func(text []byte) error {
-		return parseMemoryStat(text, &m.Stat)
+	err = s.tree.StatLately(charged, usageFile, m, func(m *cgroup.Memory) error {
+		return s.tree.Read(charged, "memory.stat", func(text []byte) error { return parseMemoryStat(text, &m.Stat) })
 	})
+	if err != nil || noSwap {
+		return err
+	}
+	err = s.tree.Read(charged, "memory.swap.current", func(text []byte) (err error) {
+		m.SwapUsageBytes, err = cgroup.ParseUint(text)
+		return err
+	})
+	// Kernels without swap, or booted with swapaccount=0, have no such file.
+	if m.SwapAccounted = err == nil; errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return err
 }
+
+const usageFile = "memory.current"
 
 func parseMemoryStat(text []byte, m *cgroup.MemoryStat) error {
 	return cgroup.ParseKeyed(text, func(key []byte, n uint64) {

@@ -29,7 +29,7 @@ var memoryFiles = files{
 func TestMemory(t *testing.T) {
 	const none = cgroup.Unlimited
 	base := cgroup.Memory{
-		LimitBytes: 1000, UsageBytes: 400, SwapAccounted: true, SwapLimitBytes: 300, SwapUsageBytes: 40,
+		MemoryLimit: cgroup.MemoryLimit{LimitBytes: 1000, SwapLimitBytes: 300}, UsageBytes: 400, SwapAccounted: true, SwapUsageBytes: 40,
 		Stat: cgroup.MemoryStat{AnonBytes: 1, FileBytes: 2, FileMappedBytes: 3, AnonTHPBytes: 4},
 	}
 	change := func(f func(*cgroup.Memory)) cgroup.Memory { m := base; f(&m); return m }
@@ -39,7 +39,7 @@ func TestMemory(t *testing.T) {
 	outer := change(func(m *cgroup.Memory) {
 		m.UsageBytes, m.SwapUsageBytes, m.Stat = 600, 60, cgroup.MemoryStat{AnonBytes: 6}
 	})
-	nothing := cgroup.Memory{LimitBytes: none, SwapLimitBytes: none}
+	nothing := cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: none, SwapLimitBytes: none}}
 	for name, test := range map[string]struct {
 		changes files
 		place   cgroup.Place
@@ -60,12 +60,12 @@ func TestMemory(t *testing.T) {
 		"usage from the ancestor with a controller": {files{"pod/ctr/memory.current": "-"}, inner, outer},
 		"no controller at all": {
 			files{"pod/memory.current": "-", "pod/ctr/memory.current": "-"}, inner,
-			cgroup.Memory{LimitBytes: 1000, SwapLimitBytes: 300},
+			cgroup.Memory{MemoryLimit: cgroup.MemoryLimit{LimitBytes: 1000, SwapLimitBytes: 300}},
 		},
 		"the root cgroup": {files{}, top, nothing},
 	} {
 		got := cgroup.Memory{UsageBytes: 99, Stat: cgroup.MemoryStat{ZswapBytes: 99}}
-		err := New(cgrouptest.Dir(t, cgrouptest.With(memoryFiles, test.changes)), cgrouptest.Files()).Memory(test.place, false, &got)
+		err := cgrouptest.Memory(New(cgrouptest.Dir(t, cgrouptest.With(memoryFiles, test.changes)), cgrouptest.Files()), test.place, false, &got)
 		if err != nil || got != test.want {
 			t.Errorf("%s: error %v\ngot  %+v\nwant %+v", name, err, got, test.want)
 		}
@@ -83,21 +83,21 @@ func TestMemoryErrors(t *testing.T) {
 		for _, text := range texts {
 			dir := cgrouptest.Dir(t, cgrouptest.With(memoryFiles, files{file: text}))
 			var m cgroup.Memory
-			cgrouptest.WantMalformed(t, New(dir, cgrouptest.Files()).Memory(inner, false, &m), dir+"/"+file, text)
+			cgrouptest.WantMalformed(t, cgrouptest.Memory(New(dir, cgrouptest.Files()), inner, false, &m), dir+"/"+file, text)
 		}
 		dir := cgrouptest.Dir(t, cgrouptest.With(memoryFiles, files{file: "-", file + "/": ""}))
 		var m cgroup.Memory
-		if err := New(dir, cgrouptest.Files()).Memory(inner, false, &m); !errors.Is(err, unix.EISDIR) || !strings.Contains(err.Error(), file) {
+		if err := cgrouptest.Memory(New(dir, cgrouptest.Files()), inner, false, &m); !errors.Is(err, unix.EISDIR) || !strings.Contains(err.Error(), file) {
 			t.Errorf("unreadable %s: got error %v", file, err)
 		}
 	}
 	var m cgroup.Memory
 	dir := cgrouptest.Dir(t, cgrouptest.With(memoryFiles, files{"pod/ctr/memory.stat": "-"}))
-	if err := New(dir, cgrouptest.Files()).Memory(inner, false, &m); !errors.Is(err, fs.ErrNotExist) {
+	if err := cgrouptest.Memory(New(dir, cgrouptest.Files()), inner, false, &m); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no memory.stat: got error %v", err)
 	}
 	gone := cgroup.Place{Leaf: "/pod/ctr/gone", Root: "/pod/ctr"}
-	if err := New(dir, cgrouptest.Files()).Memory(gone, false, &m); !errors.Is(err, fs.ErrNotExist) {
+	if err := cgrouptest.Memory(New(dir, cgrouptest.Files()), gone, false, &m); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("removed leaf: got error %v", err)
 	}
 }

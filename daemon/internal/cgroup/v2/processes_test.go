@@ -43,10 +43,10 @@ func TestMemoryWithoutSwap(t *testing.T) {
 	}
 	dir := cgrouptest.Dir(t, cgrouptest.With(memoryFiles, changes))
 	var without, with cgroup.Memory
-	if err := New(dir, cgrouptest.Files()).Memory(inner, true, &without); err != nil {
+	if err := cgrouptest.Memory(New(dir, cgrouptest.Files()), inner, true, &without); err != nil {
 		t.Fatal(err)
 	}
-	if err := New(cgrouptest.Dir(t, memoryFiles), cgrouptest.Files()).Memory(inner, false, &with); err != nil {
+	if err := cgrouptest.Memory(New(cgrouptest.Dir(t, memoryFiles), cgrouptest.Files()), inner, false, &with); err != nil {
 		t.Fatal(err)
 	}
 	with.SwapAccounted, with.SwapLimitBytes, with.SwapUsageBytes = false, 0, 0

@@ -1,0 +1,104 @@
+package pipeline
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/podview/podview/daemon/internal/cgroup"
+)
+
+// limits remembers what limits containers, which only changes as host.Changes
+// counts.
+type limits struct {
+	memory remembered[memoryKey, cgroup.MemoryLimit]
+	cpu    remembered[cpuKey, cpuLimits]
+}
+
+type memoryKey struct {
+	leaf   string
+	noSwap bool
+}
+
+// cpuKey has the places of two v1 hierarchies, and which CPUs are online: the
+// kernel takes the others out of a cpuset's effective CPUs, and puts them back.
+type cpuKey struct {
+	cpuLeaf, cpusetLeaf string
+	onlineSum           uint64
+}
+
+type cpuLimits struct {
+	bandwidth cgroup.CPULimit
+	cpuset    []int // empty where there is no cpuset controller
+}
+
+// memoryLimit fills r.memory's limit.
+func (p *Pipeline) memoryLimit(r *request, pl cgroup.Place, noSwap bool) (err error) {
+	key, limit, ok := memoryKey{pl.Leaf, noSwap}, &r.memory.MemoryLimit, false
+	if *limit, ok = p.limits.memory.get(key, r.changes); ok {
+		return nil
+	}
+	if err = p.Hierarchies.Memory.Source.MemoryLimit(pl, noSwap, limit); err == nil {
+		p.limits.memory.put(key, r.changes, *limit)
+	}
+	return err
+}
+
+// cpuLimits fills r.limit. It goes on without a missing controller: the other
+// one's limit is still true. r.onlineSum must be filled.
+func (p *Pipeline) cpuLimits(r *request) (err error) {
+	cpu, hasCPU := optionalPlace(r.who, p.Hierarchies.CPU)
+	cpuset, hasCPUSet := optionalPlace(r.who, p.Hierarchies.CPUSet)
+	key, limit, ok := cpuKey{cpu.Leaf, cpuset.Leaf, r.onlineSum}, &r.limit, false
+	if *limit, ok = p.limits.cpu.get(key, r.changes); ok {
+		return nil
+	}
+	if hasCPU {
+		if err = p.Hierarchies.CPU.Source.CPULimit(cpu, &limit.bandwidth); err != nil {
+			return err
+		}
+	}
+	if hasCPUSet {
+		if r.cpuset, err = p.Hierarchies.CPUSet.Source.CPUs(cpuset, r.cpuset); err != nil {
+			return err
+		}
+		if !slices.Equal(limit.cpuset, r.cpuset) {
+			limit.cpuset = slices.Clone(r.cpuset)
+		}
+	}
+	p.limits.cpu.put(key, r.changes, *limit)
+	return nil
+}
+
+// remembered is values that hold while nothing was changed. The zero value is
+// ready; concurrent use is safe.
+type remembered[K comparable, V any] struct {
+	mu     sync.RWMutex
+	values map[K]rememberedValue[V]
+}
+
+type rememberedValue[V any] struct {
+	changes uint64
+	value   V
+}
+
+// maxRemembered bounds the values; all are dropped when there are more, which
+// costs reading the limits again.
+const maxRemembered = 8192
+
+// get returns the value, and whether it was put at this count of changes. Its
+// memory is all readers'.
+func (m *remembered[K, V]) get(key K, changes uint64) (value V, ok bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	v := m.values[key]
+	return v.value, v.changes == changes
+}
+
+func (m *remembered[K, V]) put(key K, changes uint64, value V) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.values == nil || len(m.values) >= maxRemembered {
+		m.values = map[K]rememberedValue[V]{}
+	}
+	m.values[key] = rememberedValue[V]{changes, value}
+}

@@ -1,0 +1,96 @@
+package pipeline
+
+import (
+	"context"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/cgroup/cgrouptest"
+)
+
+// TestLimitsAsOf: limits are read when the count of changes is another, and
+// only then; those of a cpuset also when other CPUs are online.
+func TestLimitsAsOf(t *testing.T) {
+	recorded, dir := load(t, testdata+"/v2.txtar"), t.TempDir()
+	recorded.lay(t, dir)
+	p := recorded.pipeline(t, dir)
+	r := p.requests.get(context.Background(), recorded.tid, meminfoPath, p.find(meminfoPath))
+	must(t, p.identify(r))
+	write := func(file, text string) { must(t, os.WriteFile(dir+"/sys/fs/cgroup/ctr/"+file, []byte(text), 0o644)) }
+	at := func(changes, onlineSum, limitBytes, quotaUsec uint64, cpuset ...int) {
+		t.Helper()
+		r.changes, r.onlineSum = changes, onlineSum
+		must(t, p.memoryLimit(r, cgroup.Place{Leaf: "/ctr", Root: "/ctr"}, true))
+		must(t, p.cpuLimits(r))
+		if r.memory.LimitBytes != limitBytes || r.limit.bandwidth.QuotaUsec != quotaUsec || !slices.Equal(r.limit.cpuset, cpuset) {
+			t.Errorf("as of %d, online %d: %d bytes, %+v; want %d, %d, %d", changes, onlineSum, r.memory.LimitBytes, r.limit, limitBytes, quotaUsec, cpuset)
+		}
+	}
+	write("memory.max", "1000\n")
+	write("cpu.max", "10000 100000\n")
+	write("cpuset.cpus.effective", "0\n")
+	at(101, 1, 1000, 10000, 0)
+	write("memory.max", "2000\n")
+	write("cpu.max", "20000 100000\n")
+	write("cpuset.cpus.effective", "0-1\n")
+	at(101, 1, 1000, 10000, 0)
+	at(101, 2, 1000, 20000, 0, 1)
+	at(102, 1, 2000, 20000, 0, 1)
+	write("cpuset.cpus.effective", "1\n")
+	at(103, 1, 2000, 20000, 1)
+}
+
+func TestRememberedIsBounded(t *testing.T) {
+	var m remembered[int, int]
+	for i := range 2 * maxRemembered {
+		m.put(i, 1, i)
+		if got, ok := m.get(i, 1); !ok || got != i {
+			t.Fatalf("%d: got %d, %t", i, got, ok)
+		}
+	}
+	if len(m.values) > maxRemembered {
+		t.Errorf("%d values", len(m.values))
+	}
+}
+
+// TestNoLimitIsMissed: who reads after a limit was written has it, with many
+// readers and writes at the same time.
+func TestNoLimitIsMissed(t *testing.T) {
+	c := cgrouptest.Start(t, podPath(3), "exec sleep 1000")
+	p := openMachine(t)
+	const firstMiB, lastMiB = 64, 1000
+	c.LimitMemory(firstMiB << 20)
+	var written atomic.Int64
+	written.Store(firstMiB)
+	done := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				atLeast := int(written.Load())
+				if got := kB(t, p, c.PID, "MemTotal") >> 10; got < atLeast {
+					t.Errorf("MemTotal is %d MiB, after %d was written", got, atLeast)
+					return
+				}
+			}
+		})
+	}
+	for mib := firstMiB + 1; mib <= lastMiB; mib++ {
+		c.LimitMemory(mib << 20)
+		written.Store(int64(mib))
+	}
+	close(done)
+	readers.Wait()
+	if got := fallbacks(t, p.Metrics); len(got) > 0 {
+		t.Errorf("fell back: %q", got)
+	}
+}
