@@ -31,13 +31,16 @@ func appendMeminfo(dst, host []byte, c *view.Container) ([]byte, error) {
 	for len(host) > 0 {
 		var line []byte
 		line, host = cutLine(host)
-		key, _ := cutKey(line)
-		at := findRow(meminfoRows, key, next)
+		at := next
+		if at == len(meminfoRows) || !isNamed(line, meminfoRows[at].name) {
+			name, _ := cutKey(line)
+			at = findRow(meminfoRows, name, next)
+		}
 		if at < 0 || !meminfoRows[at].applies(&c.Memory) {
 			dst = append(dst, line...)
 			continue
 		}
-		dst = appendKB(dst, key, meminfoRows[at].kB(&c.Memory, h))
+		dst = appendKB(dst, meminfoRows[at].name, meminfoRows[at].kB(&c.Memory, h))
 		next = at + 1
 	}
 	return dst, nil
@@ -89,8 +92,8 @@ func commitLimitKB(m *view.Memory, h hostMeminfo) uint64 {
 	return swapTotalKB + shareKB
 }
 
-// findRow looks for the exact name; in rows that come in the order asked for,
-// the first one it looks at is the right one.
+// findRow looks for the exact name; of rows that come in the order asked for,
+// the first ones it looks at are the right ones.
 func findRow(rows []meminfoRow, name []byte, from int) int {
 	for at := from; at < len(rows); at++ {
 		if rows[at].name == string(name) {
@@ -105,14 +108,45 @@ func findRow(rows []meminfoRow, name []byte, from int) int {
 	return -1
 }
 
-// appendKB prints a line as fs/proc/meminfo.c show_val_kb does: the name in
-// 16 columns, the number in 8. HardwareCorrupted, too long for that, ends in
-// the same column.
-func appendKB(dst, name []byte, valueKB uint64) []byte {
+func isNamed(line []byte, name string) bool {
+	return len(line) > len(name) && line[len(name)] == ':' && string(line[:len(name)]) == name
+}
+
+// kBLine is a line as fs/proc/meminfo.c show_val_kb prints it: the name in 16
+// columns, the number in 8. HardwareCorrupted, too long for that, ends in the
+// same column.
+const (
+	kBLine     = "                         kB\n"
+	nameColumn = 16
+	kBColumn   = 24
+)
+
+func appendKB[N ~string | ~[]byte](dst []byte, name N, valueKB uint64) []byte {
+	if len(name) >= kBColumn {
+		return appendLongKB(dst, name, valueKB)
+	}
 	start := len(dst)
-	dst = append(dst, name...)
-	dst = append(dst, ':')
-	dst = appendBlanks(dst, 16-(len(dst)-start))
-	dst = appendPadded(dst, valueKB, 24-(len(dst)-start))
-	return append(dst, " kB\n"...)
+	dst = append(dst, kBLine...)
+	line, at := dst[start:], kBColumn
+	copy(line, name)
+	line[len(name)] = ':'
+	for rest := valueKB; ; rest /= 10 {
+		if at == max(nameColumn, len(name)+1) {
+			return appendLongKB(dst[:start], name, valueKB)
+		}
+		at--
+		line[at] = byte('0' + rest%10)
+		if rest < 10 {
+			return dst
+		}
+	}
+}
+
+// appendLongKB is for a number that needs more columns.
+func appendLongKB[N ~string | ~[]byte](dst []byte, name N, valueKB uint64) []byte {
+	start := len(dst)
+	dst = append(append(dst, name...), ':')
+	dst = appendBlanks(dst, nameColumn-(len(dst)-start))
+	dst = appendPadded(dst, valueKB, kBColumn-(len(dst)-start))
+	return append(dst, kBLine[kBColumn:]...)
 }

@@ -1,6 +1,8 @@
 package procfile
 
 import (
+	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -168,4 +170,16 @@ func TestEveryStatFieldHasItsLine(t *testing.T) {
 
 func statOnly(s cgroup.MemoryStat) *view.Container {
 	return &view.Container{Memory: view.Memory{Limited: true, TotalBytes: 1 << 30, Stat: s}}
+}
+
+func TestLineOfKB(t *testing.T) {
+	for _, name := range []string{"A", "MemTotal", "CommitLimit", "Hugepagesizexxx", "ShmemPmdMappedx", "HardwareCorrupted", strings.Repeat("n", 22), strings.Repeat("n", 23), strings.Repeat("n", 30)} {
+		for _, n := range []uint64{0, 9, 10, 999_999, 1_000_000, 99_999_999, 100_000_000, math.MaxUint64} {
+			want := fmt.Sprintf("%-16s", name+":")
+			want += fmt.Sprintf("%*d kB\n", max(0, 24-len(want)), n)
+			if got := appendKB([]byte("> "), name, n); string(got) != "> "+want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+	}
 }
