@@ -60,7 +60,7 @@ func BenchmarkStage(b *testing.B) {
 	stage("uptime", func() error { return p.seeUptime(r) })
 	stage("times", func() error { return p.seeTimes(r) })
 	stage("io", func() error { return p.seeIO(r) })
-	stage("key", func() error { _, _, err := p.key(r.who); return err })
+	stage("key", func() error { _, _, err := p.key(r); return err })
 	var buf []byte
 	for _, f := range procfile.All {
 		switch f.Path {

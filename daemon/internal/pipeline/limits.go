@@ -7,11 +7,12 @@ import (
 	"github.com/podview/podview/daemon/internal/cgroup"
 )
 
-// limits remembers what limits containers, which only changes as host.Changes
-// counts.
+// limits remembers what limits containers, and which cgroup has a name (by
+// cgroup.Source's ID): both only change as host.Changes counts.
 type limits struct {
 	memory remembered[memoryKey, cgroup.MemoryLimit]
 	cpu    remembered[cpuKey, cpuLimits]
+	ids    remembered[string, uint64]
 }
 
 type memoryKey struct {

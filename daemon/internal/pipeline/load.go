@@ -15,7 +15,7 @@ import (
 )
 
 func (p *Pipeline) seeLoad(r *request) error {
-	key, pl, err := p.key(r.who)
+	key, pl, err := p.key(r)
 	if err != nil {
 		return err
 	}

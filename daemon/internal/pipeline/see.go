@@ -132,12 +132,18 @@ func (p *Pipeline) seeTimes(r *request) error {
 	return nil
 }
 
-// key names the caller's container in the sample tables.
-func (p *Pipeline) key(who *caller.Caller) (sample.Key, cgroup.Place, error) {
-	pl, err := place(who, p.Hierarchies.CPUAcct)
+// key names the caller's container in the sample tables. Its cgroup was made
+// anew only if something was changed.
+func (p *Pipeline) key(r *request) (sample.Key, cgroup.Place, error) {
+	pl, err := place(r.who, p.Hierarchies.CPUAcct)
 	if err != nil {
 		return sample.Key{}, pl, err
 	}
-	id, err := p.Hierarchies.CPUAcct.Source.ID(pl)
+	id, ok := p.limits.ids.get(pl.Root, r.changes)
+	if !ok {
+		if id, err = p.Hierarchies.CPUAcct.Source.ID(pl); err == nil {
+			p.limits.ids.put(pl.Root, r.changes, id)
+		}
+	}
 	return sample.Key{Root: pl.Root, ID: id}, pl, err
 }

@@ -14,7 +14,7 @@ const nsecPerTick = 1e9 / 100
 func (p *Pipeline) seeUptime(r *request) error {
 	startTicks, ok, err := p.callers.StartTicks(r.who)
 	if err == nil && !ok {
-		startTicks, err = p.oldestStart(r.who)
+		startTicks, err = p.oldestStart(r)
 	}
 	if err != nil {
 		return err
@@ -36,8 +36,8 @@ type startCache struct {
 const maxStarts = 4096
 
 // oldestStart is the start of the oldest process in the caller's container.
-func (p *Pipeline) oldestStart(who *caller.Caller) (uint64, error) {
-	key, pl, err := p.key(who)
+func (p *Pipeline) oldestStart(r *request) (uint64, error) {
+	key, pl, err := p.key(r)
 	if err != nil {
 		return 0, err
 	}
