@@ -71,7 +71,11 @@ func report(w io.Writer, all []diagnosis) (fit bool) {
 
 func diagnose(c *serveConfig) []diagnosis {
 	const needed, optional = true, false
-	_, mode, errCgroup := c.pipeline(metrics.New())
+	p, mode, errCgroup := c.pipeline(metrics.New())
+	errWatching := errCgroup
+	if errCgroup == nil {
+		errWatching = p.Watching()
+	}
 	if mode != "" {
 		mode = " (" + mode + ")"
 	}
@@ -81,6 +85,7 @@ func diagnose(c *serveConfig) []diagnosis {
 		{"cgroups" + mode, needed, errCgroup},
 		{"the containers' own figures: the host's cgroup namespace", needed, hostCgroupNamespace(c)},
 		{"every emulated file", optional, absent(c)},
+		{"cheap reads: the kernel reports changes of cgroups", optional, errWatching},
 	}
 	kernel, err := syscallview.Open()
 	for _, f := range syscallview.Features {

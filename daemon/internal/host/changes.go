@@ -3,6 +3,8 @@ package host
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -26,7 +28,8 @@ type Changes struct {
 	dirs []string // where the hierarchies are mounted
 
 	mu    sync.RWMutex
-	group int // fanotify's; closed while nobody counts
+	group int   // fanotify's; closed while nobody counts
+	err   error // why it reports nothing
 	count uint64
 	since time.Duration // of the present count
 	buf   []byte
@@ -56,6 +59,14 @@ func (c *Changes) Count() uint64 {
 	return c.takeIn()
 }
 
+// Reports tells why nothing is reported here; nil when changes are.
+func (c *Changes) Reports() error {
+	c.Count()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.err
+}
+
 // Rest ends the reports, until the next Count: unread they would pile up.
 func (c *Changes) Rest() {
 	c.mu.Lock()
@@ -73,8 +84,10 @@ func (c *Changes) takeIn() uint64 {
 	defer c.mu.Unlock()
 	changed := c.group < 0 || time.Since(started)-c.since >= sameAtMost
 	if c.group == noGroup {
-		c.group = watch(c.dirs)
 		c.buf = make([]byte, 16<<10)
+		if c.group, c.err = watch(c.dirs); c.err != nil {
+			c.group = unwatched
+		}
 	}
 	for c.group >= 0 {
 		n, err := unix.Read(c.group, c.buf)
@@ -86,7 +99,7 @@ func (c *Changes) takeIn() uint64 {
 		}
 		if err != nil || n == 0 {
 			unix.Close(c.group)
-			c.group, changed = unwatched, true
+			c.group, c.err, changed = unwatched, fmt.Errorf("reading fanotify's reports: %w", err), true
 			break
 		}
 		changed = changed || hasChange(c.buf[:n])
@@ -100,24 +113,29 @@ func (c *Changes) takeIn() uint64 {
 
 // watch returns a group of fanotify that reports on the whole of each
 // hierarchy, whatever is mounted of it elsewhere, and in whatever namespace.
-func watch(dirs []string) (group int) {
+func watch(dirs []string) (group int, err error) {
 	const done = unix.FAN_MODIFY | unix.FAN_CREATE | unix.FAN_DELETE | unix.FAN_MOVED_FROM | unix.FAN_MOVED_TO | unix.FAN_ONDIR
 	const flags = unix.FAN_CLASS_NOTIF | unix.FAN_CLOEXEC | unix.FAN_NONBLOCK
 	for _, names := range []uint{unix.FAN_REPORT_DFID_NAME, unix.FAN_REPORT_FID} { // Linux 5.9, 5.1
-		group, err := unix.FanotifyInit(flags|names, unix.O_RDONLY)
-		if err != nil {
-			continue
+		if group, err = unix.FanotifyInit(flags|names, unix.O_RDONLY); err == nil {
+			break
 		}
-		for _, dir := range dirs {
-			// Other file systems, as in tests, report more than we ask for.
-			if !isCgroup(dir) || unix.FanotifyMark(group, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, done, unix.AT_FDCWD, dir) != nil {
-				unix.Close(group)
-				return unwatched
-			}
-		}
-		return group
 	}
-	return unwatched
+	if err != nil {
+		return 0, fmt.Errorf("fanotify_init: %w", err)
+	}
+	for _, dir := range dirs {
+		if !isCgroup(dir) { // others, as in tests, report more than we ask for
+			err = errors.New("not a cgroup file system")
+		} else {
+			err = unix.FanotifyMark(group, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, done, unix.AT_FDCWD, dir)
+		}
+		if err != nil {
+			unix.Close(group)
+			return 0, fmt.Errorf("watching %s by fanotify: %w", dir, err)
+		}
+	}
+	return group, nil
 }
 
 func isCgroup(dir string) bool {

@@ -166,3 +166,11 @@ func (p *Pipeline) Identify(tid int) error {
 	defer p.requests.put(r)
 	return p.identify(r)
 }
+
+// Watching tells why the kernel does not report changes of cgroups, so that
+// each read asks for all anew, which takes several times as long; nil when it
+// does.
+func (p *Pipeline) Watching() error {
+	defer p.changes.Rest()
+	return p.changes.Reports()
+}
