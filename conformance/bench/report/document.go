@@ -28,7 +28,7 @@ func Document(r *Result, notes string) string {
 		fmt.Fprintf(&b, "| %s | %s |\n", name, m.Versions[name])
 	}
 	fmt.Fprintf(&b, "| run | %d rounds of %d ms per cell and server, %d s in all |\n", m.Rounds, m.SliceMsec, m.Seconds)
-	b.WriteString("\n## Targets\n\nThe worst cell decides. Nothing here fails a test: figures of a busy machine are not the code's fault.\n\n| | target | measured | where |\n|---|---|---|---|\n")
+	b.WriteString("\n## Targets\n\nThe worst cell decides. In how many cells the null server, which answers with constant bytes, meets an aim tells how many a FUSE server can. Nothing here fails a test: figures of a busy machine are not the code's fault.\n\n| | target | measured | where |\n|---|---|---|---|\n")
 	for _, t := range r.Targets {
 		verdict := "**missed**"
 		if t.Met {

@@ -158,6 +158,26 @@ func TestEachTargetCanBeMissed(t *testing.T) {
 	}
 }
 
+// TestFloor: a target says in how many cells a server of constant bytes meets
+// it; of those that are about that server it does not.
+func TestFloor(t *testing.T) {
+	r := example()
+	slow := r.Rows[0].Figures[Null]
+	slow.P50Usec = 100 // lxcfs: 200
+	r.Rows[0].Figures[Null] = slow
+	for what, want := range map[string]string{
+		"1/3 of lxcfs":       "6 of 6 cells meet it, the null server 5",
+		"never above lxcfs":  "12 of 12 cells meet it, the null server 12",
+		"CPU at most 1.5 x ": "4 of 4 cells meet it",
+	} {
+		for _, target := range Judge(r) {
+			if strings.Contains(target.What, what) && !strings.HasSuffix(target.Measured, want) {
+				t.Errorf("%+v, want %s", target, want)
+			}
+		}
+	}
+}
+
 func TestSlope(t *testing.T) {
 	m := &Many{Scale: []Scale{{Podview, "stat", 10, 0, 30}, {Podview, "stat", 1000, 0, 36}, {Lxcfs, "stat", 1000, 0, 900}}}
 	if slope, growth, ok := m.Slope(Podview, "stat"); !ok || math.Abs(slope-6/0.99) > 0.001 || growth != 1.2 {
