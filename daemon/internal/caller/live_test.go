@@ -35,7 +35,7 @@ func resolver(t *testing.T) watching {
 		t.Fatal(err)
 	}
 	changes := host.NewChanges(cgrouptest.Dirs())
-	t.Cleanup(changes.Rest)
+	t.Cleanup(func() { changes.Rest(); changes.Rest() })
 	return watching{r, changes}
 }
 

@@ -17,15 +17,14 @@ func pidNamespace(proc, pid string) (string, error) {
 
 // namespace is a pid namespace: the host's, or another by its init.
 type namespace struct {
-	host  bool
-	inode uint64 // its identity, while any process is in it; 0: unknown
-	init  int    // as our own namespace numbers it
+	host bool
+	init int // as our own namespace numbers it
 }
 
 func (r *Resolver) namespaceOf(tid int) (*namespace, error) {
 	file := filepath.Join(r.proc, strconv.Itoa(tid), "ns/pid")
 	if inode, init, err := namespaceByIoctl(file); err == nil {
-		return &namespace{inode == r.hostInode, inode, init}, nil
+		return &namespace{inode == r.hostInode, init}, nil
 	}
 	ns, err := pidNamespace(r.proc, strconv.Itoa(tid))
 	if err != nil {
@@ -38,9 +37,7 @@ func (r *Resolver) namespaceOf(tid int) (*namespace, error) {
 	if err != nil {
 		return nil, err
 	}
-	var inode uint64 // 0 where the text is another
-	_, _ = fmt.Sscanf(ns, "pid:[%d]", &inode)
-	return &namespace{inode: inode, init: init}, nil
+	return &namespace{init: init}, nil
 }
 
 // initOf finds pid 1 of the pid namespace ns, which tid is in, on kernels that

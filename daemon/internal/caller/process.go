@@ -9,9 +9,9 @@ import (
 	"github.com/podview/podview/daemon/internal/host"
 )
 
-// lifeSign is a file that is read to see that the process still is the one
-// it was opened for: then reading fails. It is one of the cheapest in
-// /proc/PID, and every user may read it.
+// lifeSign is a file that is read to see that the process it was opened for
+// lives: when it has ended, reading fails. It is one of the cheapest in
+// /proc/PID.
 const lifeSign = "oom_score_adj"
 
 // process is what is known of a process or thread. It is kept with its open

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,39 +8,44 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"k8s.io/klog/v2"
 )
 
-// Changes counts what is done to cgroup hierarchies: each write to a file,
-// and each cgroup that is made, removed or renamed. While the count stays the
-// same, so does what only these can change: the cgroup of a process, and what
-// limits a cgroup.
+// Changes counts what is written to the files of cgroup hierarchies. While the
+// count stays the same, so does what only a write changes: in which cgroup a
+// process is, and what limits a cgroup.
 //
 // The kernel reports a write before write(2) returns (fsnotify_modify in
-// fs/read_write.c), so who counts after that finds it. A report tells no more
-// than that something changed: a node writes to its cgroups when containers
-// come and go, and some hundred reads of limits are soon made up for.
+// fs/read_write.c), so who counts after that finds it. What was written, and
+// where, does not matter: a node writes to its cgroups when containers come and
+// go, and all limits are soon read again.
 //
-// Not reported is v1's cpuset that lost its last CPU, whose processes the
-// kernel itself moves to the parent. So the count also grows with time, by one
-// in a second.
+// Some changes are not reported: of a process that the kernel itself moves out
+// of a v1 cpuset that lost its last CPU, or that a v1 cgroup's new name changes
+// the place of; of a cgroup that was made anew under the name of another, if
+// its first process was started in it (clone3(2)) and nobody has written to it;
+// of CPUs that a cpuset gets back some moments after they came online; writes by
+// io_submit(2). So the count also grows with time: who knows something for
+// longer than sameAtMost has asked again.
 type Changes struct {
 	dirs []string // where the hierarchies are mounted
 
-	mu    sync.RWMutex
-	group int   // fanotify's; closed while nobody counts
-	err   error // why it reports nothing
-	count uint64
-	since time.Duration // of the present count
-	buf   []byte
+	mu      sync.RWMutex
+	group   int // fanotify's; noGroup while nobody counts, or it can't be had
+	err     error
+	tried   time.Time // to get the group
+	count   uint64
+	counted uint64    // the count at the last Rest
+	since   time.Time // of the present count
 }
 
 const (
 	noGroup = -1
-	// unwatched: the kernel reports nothing (before Linux 5.1), or we may not
-	// ask it. Then all is taken for changed each time.
-	unwatched = -2
 
 	sameAtMost = time.Second
+	// tryAgain is how long a kernel that does not let us watch is left alone.
+	// All is then taken for changed each time.
+	tryAgain = time.Minute
 )
 
 // NewChanges takes the directories where the hierarchies are mounted.
@@ -50,13 +54,34 @@ func NewChanges(dirs []string) *Changes { return &Changes{dirs: dirs, group: noG
 // Count tells whether anything was changed since an earlier Count: then it is
 // another number. It is never 0.
 func (c *Changes) Count() uint64 {
+	now := time.Now()
 	c.mu.RLock()
-	count, same := c.count, c.group >= 0 && time.Since(started)-c.since < sameAtMost && !isReadable(c.group)
+	count, same := c.count, c.group >= 0 && now.Sub(c.since) < sameAtMost && !isReadable(c.group)
 	c.mu.RUnlock()
 	if same {
 		return count
 	}
-	return c.takeIn()
+	return c.takeIn(now)
+}
+
+// takeIn reads some reports. Nobody can count between a report's being taken
+// from the kernel and the count's growing; what is left in the kernel will make
+// it grow again.
+func (c *Changes) takeIn(now time.Time) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	changed := c.group < 0 || now.Sub(c.since) >= sameAtMost
+	if c.group < 0 && now.Sub(c.tried) >= tryAgain {
+		c.watch(now)
+	}
+	if c.group >= 0 && takeReports(c.group) {
+		changed = true
+	}
+	if changed {
+		c.count++
+		c.since = now
+	}
+	return c.count
 }
 
 // Reports tells why nothing is reported here; nil when changes are.
@@ -67,75 +92,58 @@ func (c *Changes) Reports() error {
 	return c.err
 }
 
-// Rest ends the reports, until the next Count: unread they would pile up.
+// Rest ends the reports if nobody has counted since the Rest before: unread
+// they would pile up.
 func (c *Changes) Rest() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.group >= 0 {
-		unix.Close(c.group)
-		c.group = noGroup
+	group := noGroup
+	if c.counted == c.count {
+		group, c.group, c.tried = c.group, noGroup, time.Time{}
+	}
+	c.counted = c.count
+	c.mu.Unlock()
+	if group >= 0 {
+		unix.Close(group) // takes some milliseconds; nobody else has it any more
 	}
 }
 
-// takeIn reads all reports. Nobody can count between a report's being taken
-// from the kernel and the count's growing.
-func (c *Changes) takeIn() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	changed := c.group < 0 || time.Since(started)-c.since >= sameAtMost
-	if c.group == noGroup {
-		c.buf = make([]byte, 16<<10)
-		if c.group, c.err = watch(c.dirs); c.err != nil {
-			c.group = unwatched
-		}
-	}
-	for c.group >= 0 {
-		n, err := unix.Read(c.group, c.buf)
-		if err == unix.EINTR {
-			continue
-		}
-		if err == unix.EAGAIN {
-			break
-		}
-		if err != nil || n == 0 {
-			unix.Close(c.group)
-			c.group, c.err, changed = unwatched, fmt.Errorf("reading fanotify's reports: %w", err), true
-			break
-		}
-		changed = changed || hasChange(c.buf[:n])
-	}
-	if changed {
-		c.count++
-		c.since = time.Since(started)
-	}
-	return c.count
+// Watched tells whether reports come in.
+func (c *Changes) Watched() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.group >= 0
 }
 
-// watch returns a group of fanotify that reports on the whole of each
-// hierarchy, whatever is mounted of it elsewhere, and in whatever namespace.
-func watch(dirs []string) (group int, err error) {
-	const done = unix.FAN_MODIFY | unix.FAN_CREATE | unix.FAN_DELETE | unix.FAN_MOVED_FROM | unix.FAN_MOVED_TO | unix.FAN_ONDIR
-	const flags = unix.FAN_CLASS_NOTIF | unix.FAN_CLOEXEC | unix.FAN_NONBLOCK
-	for _, names := range []uint{unix.FAN_REPORT_DFID_NAME, unix.FAN_REPORT_FID} { // Linux 5.9, 5.1
-		if group, err = unix.FanotifyInit(flags|names, unix.O_RDONLY); err == nil {
-			break
-		}
-	}
+// watch gets a group that reports on the whole of each hierarchy, whatever is
+// mounted of it elsewhere, and in whatever namespace: Linux 4.20. It asks for
+// files and not for their names, which the kernel can tell of cgroups only from
+// 6.6 on, and then would also report files that change by themselves.
+func (c *Changes) watch(now time.Time) {
+	c.tried = now
+	group, err := unix.FanotifyInit(unix.FAN_CLASS_NOTIF|unix.FAN_CLOEXEC|unix.FAN_NONBLOCK, unix.O_RDONLY|unix.O_CLOEXEC)
 	if err != nil {
-		return 0, fmt.Errorf("fanotify_init: %w", err)
+		err = fmt.Errorf("fanotify_init: %w", err)
 	}
-	for _, dir := range dirs {
+	for _, dir := range c.dirs {
+		if err != nil {
+			break
+		}
 		if !isCgroup(dir) { // others, as in tests, report more than we ask for
 			err = errors.New("not a cgroup file system")
 		} else {
-			err = unix.FanotifyMark(group, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, done, unix.AT_FDCWD, dir)
+			err = unix.FanotifyMark(group, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, unix.FAN_MODIFY, unix.AT_FDCWD, dir)
 		}
 		if err != nil {
 			unix.Close(group)
-			return 0, fmt.Errorf("watching %s by fanotify: %w", dir, err)
+			err = fmt.Errorf("watching %s by fanotify: %w", dir, err)
 		}
 	}
-	return group, nil
+	if err == nil {
+		c.group = group
+	} else if c.err == nil {
+		klog.ErrorS(err, "Changes of cgroups are not reported; reads take longer")
+	}
+	c.err = err
 }
 
 func isCgroup(dir string) bool {
@@ -149,37 +157,20 @@ func isReadable(fd int) bool {
 	return n != 0 || err != nil // with an error, reading tells more
 }
 
-// hasChange looks for a report of anything but an event file of cgroup2
-// (memory.events, cgroup.events): the kernel reports those as written when
-// their text changes, up to a hundred times a second in a container at its
-// limit.
-func hasChange(reports []byte) bool {
-	for len(reports) >= unix.FAN_EVENT_METADATA_LEN {
-		length := int(binary.NativeEndian.Uint32(reports)) // struct fanotify_event_metadata
-		if length < unix.FAN_EVENT_METADATA_LEN || length > len(reports) {
-			return true
+// takeReports takes at most a few from the group, and tells whether there were
+// any. An error is one: of a file that is gone, or can't be opened for reading.
+func takeReports(group int) bool {
+	const few = 64
+	var buf [few * unix.FAN_EVENT_METADATA_LEN]byte
+	n, err := unix.Read(group, buf[:])
+	if err != nil {
+		return err != unix.EAGAIN
+	}
+	for reports := buf[:n]; len(reports) >= unix.FAN_EVENT_METADATA_LEN; reports = reports[unix.FAN_EVENT_METADATA_LEN:] {
+		const fdAt = 16 // struct fanotify_event_metadata
+		if fd := int32(binary.NativeEndian.Uint32(reports[fdAt:])); fd >= 0 {
+			unix.Close(int(fd)) // FAN_NOFD: reports were lost
 		}
-		name := reportedName(reports[unix.FAN_EVENT_METADATA_LEN:length])
-		if !bytes.HasSuffix(name, []byte(".events")) && !bytes.HasSuffix(name, []byte(".events.local")) {
-			return true
-		}
-		reports = reports[length:]
 	}
-	return len(reports) > 0
-}
-
-// reportedName is the file's name in a report's struct
-// fanotify_event_info_fid; nothing where the kernel doesn't tell, or the
-// report is that reports were lost.
-func reportedName(info []byte) []byte {
-	const typeAt, handleBytesAt, handleAt = 0, 12, 20 // info_type, fsid, struct file_handle
-	if len(info) < handleAt || info[typeAt] != unix.FAN_EVENT_INFO_TYPE_DFID_NAME {
-		return nil
-	}
-	handleBytes := int64(binary.NativeEndian.Uint32(info[handleBytesAt:]))
-	if handleBytes > int64(len(info)-handleAt) {
-		return nil
-	}
-	name, _, _ := bytes.Cut(info[handleAt+handleBytes:], []byte{0})
-	return name
+	return true
 }

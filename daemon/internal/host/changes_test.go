@@ -1,45 +1,34 @@
 package host_test
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/podview/podview/daemon/internal/cgroup/cgrouptest"
 	"github.com/podview/podview/daemon/internal/host"
 )
 
-// watched counts the changes in this machine's cgroups, and makes a cgroup.
-func watched(t *testing.T) (changes *host.Changes, dir string) {
+// watched counts the changes in this machine's cgroups.
+func watched(t *testing.T) *host.Changes {
 	t.Helper()
 	if os.Geteuid() != 0 || len(cgrouptest.Dirs()) == 0 {
 		t.Skip("watching cgroups needs root, and cgroups")
 	}
-	changes = host.NewChanges(cgrouptest.Dirs())
-	t.Cleanup(changes.Rest)
-	dir = filepath.Join(cgrouptest.Dirs()[0], fmt.Sprintf("podview-changes-%d", os.Getpid()))
-	mkdir(t, dir)
-	t.Cleanup(func() { _ = os.Remove(dir) })
-	if !same(changes) {
-		t.Skip("the kernel reports no changes of cgroups (before Linux 5.1)")
-	}
-	return changes, dir
-}
-
-func mkdir(t *testing.T, dir string) {
-	t.Helper()
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	changes := host.NewChanges(cgrouptest.Dirs())
+	t.Cleanup(func() { changes.Rest(); changes.Rest() })
+	if err := changes.Reports(); err != nil {
 		t.Fatal(err)
 	}
+	return changes
 }
 
 // same tells whether any of a few counts in a row is the one before it: other
-// programs write to their cgroups, too.
+// programs write to their cgroups, and seconds end.
 func same(changes *host.Changes) bool {
 	for range 20 {
 		if changes.Count() == changes.Count() {
@@ -49,36 +38,107 @@ func same(changes *host.Changes) bool {
 	return false
 }
 
-// TestChangesAreCounted: who counts after something was done has another
+// write does what the kernel takes for one write(2), and no more: truncating a
+// file would be reported too.
+func write(file, text string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.WriteString(text)
+	return err
+}
+
+// TestChangesAreCounted: who counts after something was written has another
 // count than who counted before.
 func TestChangesAreCounted(t *testing.T) {
-	changes, dir := watched(t)
-	inner, moved := filepath.Join(dir, "inner"), exec.Command("sleep", "1000")
+	changes := watched(t)
+	dir := filepath.Join(cgrouptest.Dirs()[0], fmt.Sprintf("podview-changes-%d", os.Getpid()))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(dir) })
+	moved := exec.Command("sleep", "1000")
 	if err := moved.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = moved.Process.Kill(); _ = moved.Wait() }) // before the cgroup is removed
-	for _, change := range []struct {
-		name string
-		make func() error
-	}{
-		{"a new cgroup", func() error { return os.Mkdir(inner, 0o755) }},
-		{"a process that moves", func() error {
-			return os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(moved.Process.Pid)), 0)
-		}},
-		{"a removed cgroup", func() error { return os.Remove(inner) }},
-	} {
-		for range 10 { // what others do would hide that it is not counted: not ten times
-			count := changes.Count()
-			if err := change.make(); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
-				t.Fatalf("%s: %v", change.name, err)
-			}
-			if changes.Count() == count {
-				t.Fatalf("%s is not counted", change.name)
-			}
-			if change.name != "a process that moves" {
-				break
+	if !same(changes) {
+		t.Error("it counts without a change")
+	}
+	for range 20 { // what others do would hide that it is not counted: not each time
+		count := changes.Count()
+		if err := write(filepath.Join(dir, "cgroup.procs"), strconv.Itoa(moved.Process.Pid)); err != nil {
+			t.Fatal(err)
+		}
+		if changes.Count() == count {
+			t.Fatal("a process that was moved is not counted")
+		}
+	}
+}
+
+// TestMoreChangesThanReports writes to more files than it takes reports of at
+// a time.
+func TestMoreChangesThanReports(t *testing.T) {
+	changes := watched(t)
+	var dirs []string
+	for i := range 200 {
+		dir := filepath.Join(cgrouptest.Dirs()[0], fmt.Sprintf("podview-changes-%d-%d", os.Getpid(), i))
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Remove(dir) })
+		dirs = append(dirs, dir)
+	}
+	file, text := "notify_on_release", "0"
+	if cgrouptest.IsV2() {
+		file, text = "cgroup.max.depth", "max"
+	}
+	before := changes.Count()
+	for _, dir := range dirs {
+		if err := write(filepath.Join(dir, file), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range dirs { // until all are taken in
+		changes.Count()
+	}
+	if changes.Count() == before || !same(changes) {
+		t.Error("the reports never end, or there were none")
+	}
+}
+
+// TestUnwatched: where nothing is reported each count is another.
+func TestUnwatched(t *testing.T) {
+	for _, dir := range []string{t.TempDir(), "/nonexistent"} {
+		changes := host.NewChanges([]string{dir})
+		if err := changes.Reports(); err == nil || !strings.Contains(err.Error(), dir) {
+			t.Errorf("%s: error %v", dir, err)
+		}
+		for range 3 {
+			if a, b := changes.Count(), changes.Count(); a == b || a == 0 || changes.Watched() {
+				t.Errorf("%s: counts %d and %d", dir, a, b)
 			}
 		}
+	}
+}
+
+// TestRest: reports end when nobody has counted between two Rests, and begin
+// again with the next Count.
+func TestRest(t *testing.T) {
+	changes := watched(t)
+	changes.Rest()
+	if !changes.Watched() {
+		t.Error("it rests although somebody counts")
+	}
+	before := changes.Count()
+	changes.Rest() // a second may have ended
+	changes.Rest()
+	if changes.Watched() {
+		t.Error("the reports go on")
+	}
+	if changes.Count() == before || !changes.Watched() {
+		t.Error("what happened meanwhile is not counted")
 	}
 }

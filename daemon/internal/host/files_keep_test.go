@@ -72,8 +72,8 @@ func TestSweepClosesIdleFiles(t *testing.T) {
 
 func TestAppendLately(t *testing.T) {
 	f, file := newTestFiles(NewKept(10)), write(t, []byte("old"))
-	lately := func(maxAge time.Duration, beside uint64) string {
-		text, _, err := f.AppendLately([]byte("before "), file, maxAge, beside)
+	lately := func(maxAge time.Duration, state uint64) string {
+		text, _, err := f.AppendLately([]byte("before "), file, maxAge, state)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,17 +84,16 @@ func TestAppendLately(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		maxAge time.Duration
-		beside uint64
+		state  uint64
 		want   string
 	}{
 		{"young enough", time.Hour, 1, "old"},
 		{"no age allowed", 0, 1, "new"},
-		{"no proof", time.Hour, 0, "new"},
-		{"still there for the first", time.Hour, 1, "old"},
-		{"beside another opening", time.Hour, 2, "new"},
+		{"which changes nothing for others", time.Hour, 1, "old"},
+		{"another state", time.Hour, 2, "new"},
 		{"and kept for that", time.Hour, 2, "new"},
 	} {
-		if got := lately(test.maxAge, test.beside); got != test.want {
+		if got := lately(test.maxAge, test.state); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}

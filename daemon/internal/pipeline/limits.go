@@ -2,22 +2,34 @@ package pipeline
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
 )
 
 // limits remembers what limits containers, and which cgroup has a name (by
-// cgroup.Source's ID): both only change as host.Changes counts.
+// cgroup.Source's ID), for as long as host.Changes counts no change.
 type limits struct {
 	memory remembered[memoryKey, cgroup.MemoryLimit]
 	cpu    remembered[cpuKey, cpuLimits]
-	ids    remembered[string, uint64]
+	ids    remembered[idKey, uint64]
+}
+
+func (l *limits) forget() {
+	l.memory.forget()
+	l.cpu.forget()
+	l.ids.forget()
 }
 
 type memoryKey struct {
 	leaf   string
 	noSwap bool
+}
+
+func (k memoryKey) clone() memoryKey {
+	k.leaf = strings.Clone(k.leaf)
+	return k
 }
 
 // cpuKey has the places of two v1 hierarchies, and which CPUs are online: the
@@ -26,6 +38,16 @@ type cpuKey struct {
 	cpuLeaf, cpusetLeaf string
 	onlineSum           uint64
 }
+
+func (k cpuKey) clone() cpuKey {
+	k.cpuLeaf, k.cpusetLeaf = strings.Clone(k.cpuLeaf), strings.Clone(k.cpusetLeaf)
+	return k
+}
+
+// idKey is a container's cgroup.
+type idKey string
+
+func (k idKey) clone() idKey { return idKey(strings.Clone(string(k))) }
 
 type cpuLimits struct {
 	bandwidth cgroup.CPULimit
@@ -72,9 +94,12 @@ func (p *Pipeline) cpuLimits(r *request) (err error) {
 
 // remembered is values that hold while nothing was changed. The zero value is
 // ready; concurrent use is safe.
-type remembered[K comparable, V any] struct {
+type remembered[K interface {
+	comparable
+	clone() K // with memory of its own: a cgroup's path is part of a longer text
+}, V any] struct {
 	mu     sync.RWMutex
-	values map[K]rememberedValue[V]
+	values map[K]*rememberedValue[V]
 }
 
 type rememberedValue[V any] struct {
@@ -91,15 +116,27 @@ const maxRemembered = 8192
 func (m *remembered[K, V]) get(key K, changes uint64) (value V, ok bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	v := m.values[key]
-	return v.value, v.changes == changes
+	if v := m.values[key]; v != nil {
+		return v.value, v.changes == changes
+	}
+	return value, false
 }
 
 func (m *remembered[K, V]) put(key K, changes uint64, value V) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.values == nil || len(m.values) >= maxRemembered {
-		m.values = map[K]rememberedValue[V]{}
+	if v := m.values[key]; v != nil {
+		v.changes, v.value = changes, value
+		return
 	}
-	m.values[key] = rememberedValue[V]{changes, value}
+	if m.values == nil || len(m.values) >= maxRemembered {
+		m.values = map[K]*rememberedValue[V]{}
+	}
+	m.values[key.clone()] = &rememberedValue[V]{changes, value}
+}
+
+func (m *remembered[K, V]) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.values = nil
 }

@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -45,15 +47,23 @@ func TestLimitsAsOf(t *testing.T) {
 }
 
 func TestRememberedIsBounded(t *testing.T) {
-	var m remembered[int, int]
+	var m remembered[idKey, int]
 	for i := range 2 * maxRemembered {
-		m.put(i, 1, i)
-		if got, ok := m.get(i, 1); !ok || got != i {
+		key := idKey(strconv.Itoa(i))
+		if got, ok := m.get(key, 0); ok {
+			t.Fatalf("%d: got %d, which was never put", i, got)
+		}
+		m.put(key, 1, i)
+		if got, ok := m.get(key, 1); !ok || got != i {
 			t.Fatalf("%d: got %d, %t", i, got, ok)
 		}
 	}
 	if len(m.values) > maxRemembered {
 		t.Errorf("%d values", len(m.values))
+	}
+	m.forget()
+	if got, ok := m.get(idKey(strconv.Itoa(2*maxRemembered-1)), 1); ok {
+		t.Errorf("got %d, which is forgotten", got)
 	}
 }
 
@@ -77,8 +87,10 @@ func TestNoLimitIsMissed(t *testing.T) {
 				default:
 				}
 				atLeast := int(written.Load())
-				if got := kB(t, p, c.PID, "MemTotal") >> 10; got < atLeast {
-					t.Errorf("MemTotal is %d MiB, after %d was written", got, atLeast)
+				var got int
+				text, err := p.Read(nil, c.PID, meminfoPath)
+				if _, _ = fmt.Sscanf(string(text), "MemTotal: %d kB", &got); err != nil || got>>10 < atLeast {
+					t.Errorf("MemTotal is %d kB, error %v, after %d MiB was written", got, err, atLeast)
 					return
 				}
 			}

@@ -170,7 +170,4 @@ func (p *Pipeline) Identify(tid int) error {
 // Watching tells why the kernel does not report changes of cgroups, so that
 // each read asks for all anew, which takes several times as long; nil when it
 // does.
-func (p *Pipeline) Watching() error {
-	defer p.changes.Rest()
-	return p.changes.Reports()
-}
+func (p *Pipeline) Watching() error { return p.changes.Reports() }

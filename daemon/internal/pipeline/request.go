@@ -40,7 +40,7 @@ func (rs *requests) get(ctx context.Context, tid int, path string, f *file) *req
 		r = &request{}
 	}
 	r.ctx, r.tid, r.path, r.file = ctx, tid, path, f
-	r.onlineSum = 0
+	r.onlineSum, r.changes = 0, 0
 	r.meminfo = r.meminfo[:0]
 	r.forget()
 	return r

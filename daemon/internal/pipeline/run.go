@@ -36,11 +36,12 @@ func (p *Pipeline) runWhileUsed(ctx context.Context) {
 		case <-ticker.C:
 		}
 		p.countDue()
+		p.changes.Rest()
 		if period%sweepPeriods == 0 {
 			p.Kept.Sweep()
+			p.limits.forget()
 		}
 		if !p.used() {
-			p.changes.Rest()
 			p.wake.clear()
 			if p.used() { // by a read that saw the alarm set
 				p.wake.set()
@@ -50,7 +51,9 @@ func (p *Pipeline) runWhileUsed(ctx context.Context) {
 	}
 }
 
-func (p *Pipeline) used() bool { return p.loads.Watched() > 0 || p.Kept.Open() > 0 }
+func (p *Pipeline) used() bool {
+	return p.loads.Watched() > 0 || p.Kept.Open() > 0 || p.changes.Watched()
+}
 
 // alarm tells one waiter, once, that something happened.
 type alarm struct {

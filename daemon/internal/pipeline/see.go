@@ -139,10 +139,10 @@ func (p *Pipeline) key(r *request) (sample.Key, cgroup.Place, error) {
 	if err != nil {
 		return sample.Key{}, pl, err
 	}
-	id, ok := p.limits.ids.get(pl.Root, r.changes)
+	id, ok := p.limits.ids.get(idKey(pl.Root), r.changes)
 	if !ok {
 		if id, err = p.Hierarchies.CPUAcct.Source.ID(pl); err == nil {
-			p.limits.ids.put(pl.Root, r.changes, id)
+			p.limits.ids.put(idKey(pl.Root), r.changes, id)
 		}
 	}
 	return sample.Key{Root: pl.Root, ID: id}, pl, err
