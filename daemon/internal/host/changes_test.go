@@ -95,7 +95,7 @@ func TestMoreChangesThanReports(t *testing.T) {
 	if cgrouptest.IsV2() {
 		file, text = "cgroup.max.depth", "max"
 	}
-	before := changes.Count()
+	before, open := changes.Count(), openFiles(t)
 	for _, dir := range dirs {
 		if err := write(filepath.Join(dir, file), text); err != nil {
 			t.Fatal(err)
@@ -107,6 +107,18 @@ func TestMoreChangesThanReports(t *testing.T) {
 	if changes.Count() == before || !same(changes) {
 		t.Error("the reports never end, or there were none")
 	}
+	if left := openFiles(t) - open; left > 10 { // the test's own come and go
+		t.Errorf("%d files that were reported are left open", left)
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(files)
 }
 
 // TestUnwatched: where nothing is reported each count is another.
