@@ -42,7 +42,7 @@ type Changes struct {
 const (
 	noGroup = -1
 
-	sameAtMost = time.Second
+	sameAtMost = 10 * time.Second
 	// tryAgain is how long a kernel that does not let us watch is left alone.
 	// All is then taken for changed each time.
 	tryAgain = time.Minute

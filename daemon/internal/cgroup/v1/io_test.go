@@ -18,7 +18,6 @@ func TestIO(t *testing.T) {
 		throttle + "io_serviced_recursive":      "8:0 Read 1\n8:0 Write 2\n8:0 Total 3\nTotal 3\n",
 		bfq + "io_service_bytes_recursive":      "8:0 Read 100\n8:0 Write 20\n253:1 Discard 7\nTotal 127\n",
 		bfq + "io_serviced_recursive":           "8:0 Read 5\n253:1 Discard 1\nTotal 6\n",
-		"blkio.bfq.io_service_bytes":            "Total 0\n",
 		throttle + "io_service_bytes":           "8:0 Read 9\nTotal 9\n",
 		throttle + "io_serviced":                "8:0 Read 8\nTotal 8\n",
 	}
@@ -33,9 +32,8 @@ func TestIO(t *testing.T) {
 			{Major: 8, ReadBytes: 100, WriteBytes: 200, ReadIOs: 5, WriteIOs: 2},
 			{Major: 253, Minor: 1, DiscardBytes: 7, DiscardIOs: 1},
 		}},
-		"no bfq in the kernel": {files{"blkio.bfq.io_service_bytes": "-"}, []cgroup.DeviceIO{{Major: 8, ReadBytes: 10, WriteBytes: 200, ReadIOs: 1, WriteIOs: 2}}},
-		"no bfq":               {noBFQ, []cgroup.DeviceIO{{Major: 8, ReadBytes: 10, WriteBytes: 200, ReadIOs: 1, WriteIOs: 2}}},
-		"before recursive":     {old, []cgroup.DeviceIO{{Major: 8, ReadBytes: 9, ReadIOs: 8}}},
+		"no bfq":           {noBFQ, []cgroup.DeviceIO{{Major: 8, ReadBytes: 10, WriteBytes: 200, ReadIOs: 1, WriteIOs: 2}}},
+		"before recursive": {old, []cgroup.DeviceIO{{Major: 8, ReadBytes: 9, ReadIOs: 8}}},
 	} {
 		s, _ := open(t, "blkio", cgrouptest.With(recursive, test.changes))
 		if got, err := s.IO(inner, make([]cgroup.DeviceIO, 5)); err != nil || !slices.Equal(got, test.want) {

@@ -9,10 +9,7 @@ import (
 
 // source has a tree for each controller. A Place is valid in one of them
 // only, and says not in which: each method's controller is noted there.
-type source struct {
-	memory, cpu, cpuacct, cpuset, blkio *tree.Tree
-	bfq                                 bfq
-}
+type source struct{ memory, cpu, cpuacct, cpuset, blkio *tree.Tree }
 
 // New takes the directory where each controller's hierarchy is mounted: of
 // memory, cpu, cpuacct, cpuset and blkio. What needs a missing one returns
