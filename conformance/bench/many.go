@@ -27,6 +27,9 @@ func (b *bench) manyContainers(ctx context.Context, p *phase) error {
 		do   func() error
 	}{
 		{"what they hold at the start", func() error { return p.hold(m, report.AtStart) }},
+		// What the servers put off until nobody reads, of the making of the
+		// containers too, is not what being idle costs.
+		{"a pause", func() error { return sleep(ctx, b.idleWindow) }},
 		{"idle, nobody has read", func() (err error) { m.IdlePercent, err = p.cpuPercent(ctx, idle); return err }},
 		{"first reads", func() error { return p.firstReads(ctx, m) }},
 		{"each file in each container", func() error { return p.readAll(ctx) }},
