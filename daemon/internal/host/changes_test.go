@@ -31,7 +31,7 @@ func watched(t *testing.T) *host.Changes {
 // programs write to their cgroups, and seconds end.
 func same(changes *host.Changes) bool {
 	for range 20 {
-		if changes.Count() == changes.Count() {
+		if before, after := changes.Count(), changes.Count(); before == after {
 			return true
 		}
 	}

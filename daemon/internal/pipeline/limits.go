@@ -27,7 +27,7 @@ type memoryKey struct {
 	noSwap bool
 }
 
-func (k memoryKey) clone() memoryKey {
+func (k memoryKey) Clone() memoryKey {
 	k.leaf = strings.Clone(k.leaf)
 	return k
 }
@@ -39,7 +39,7 @@ type cpuKey struct {
 	onlineSum           uint64
 }
 
-func (k cpuKey) clone() cpuKey {
+func (k cpuKey) Clone() cpuKey {
 	k.cpuLeaf, k.cpusetLeaf = strings.Clone(k.cpuLeaf), strings.Clone(k.cpusetLeaf)
 	return k
 }
@@ -47,7 +47,7 @@ func (k cpuKey) clone() cpuKey {
 // idKey is a container's cgroup.
 type idKey string
 
-func (k idKey) clone() idKey { return idKey(strings.Clone(string(k))) }
+func (k idKey) Clone() idKey { return idKey(strings.Clone(string(k))) }
 
 type cpuLimits struct {
 	bandwidth cgroup.CPULimit
@@ -96,7 +96,7 @@ func (p *Pipeline) cpuLimits(r *request) (err error) {
 // ready; concurrent use is safe.
 type remembered[K interface {
 	comparable
-	clone() K // with memory of its own: a cgroup's path is part of a longer text
+	Clone() K // with memory of its own: a cgroup's path is part of a longer text
 }, V any] struct {
 	mu     sync.RWMutex
 	values map[K]*rememberedValue[V]
@@ -132,7 +132,7 @@ func (m *remembered[K, V]) put(key K, changes uint64, value V) {
 	if m.values == nil || len(m.values) >= maxRemembered {
 		m.values = map[K]*rememberedValue[V]{}
 	}
-	m.values[key.clone()] = &rememberedValue[V]{changes, value}
+	m.values[key.Clone()] = &rememberedValue[V]{changes, value}
 }
 
 func (m *remembered[K, V]) forget() {
