@@ -94,7 +94,7 @@ func (r *Resolver) Identify(tid int, changes uint64) (*Caller, error) {
 		return self.caller, nil
 	}
 	if self.namespace == nil {
-		if self.namespace, err = r.namespaceOf(tid); err != nil {
+		if err := r.enter(self, tid); err != nil {
 			return nil, err
 		}
 	}

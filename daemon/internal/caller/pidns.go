@@ -21,23 +21,28 @@ type namespace struct {
 	init int // as our own namespace numbers it
 }
 
-func (r *Resolver) namespaceOf(tid int) (*namespace, error) {
+// enter fills p's namespace, and its pid inside where the kernel tells both at
+// once.
+func (r *Resolver) enter(p *process, tid int) error {
 	file := filepath.Join(r.proc, strconv.Itoa(tid), "ns/pid")
-	if inode, init, err := namespaceByIoctl(file); err == nil {
-		return &namespace{inode == r.hostInode, init}, nil
+	if told, err := namespaceByIoctl(file, tid); err == nil {
+		p.namespace, p.pidInside = &namespace{told.inode == r.hostInode, told.init}, told.pidInside
+		return nil
 	}
 	ns, err := pidNamespace(r.proc, strconv.Itoa(tid))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if ns == r.hostNS {
-		return &namespace{host: true}, nil
+		p.namespace = &namespace{host: true}
+		return nil
 	}
 	init, err := r.initOf(tid, ns)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &namespace{init: init}, nil
+	p.namespace = &namespace{init: init}
+	return nil
 }
 
 // initOf finds pid 1 of the pid namespace ns, which tid is in, on kernels that
@@ -61,23 +66,34 @@ func (r *Resolver) initOf(tid int, ns string) (int, error) {
 	return pid, nil
 }
 
-// namespaceByIoctl asks the kernel for a namespace's identity and init; Linux
-// 6.11 and later can tell.
-func namespaceByIoctl(nsFile string) (inode uint64, init int, err error) {
+// told is what a kernel says of a thread's pid namespace.
+type told struct {
+	inode     uint64 // the namespace's identity
+	init      int    // as our own namespace numbers it
+	pidInside int    // the thread, as its own namespace does
+}
+
+// namespaceByIoctl asks the kernel; Linux 6.11 and later can tell.
+func namespaceByIoctl(nsFile string, tid int) (told, error) {
 	fd, err := unix.Open(nsFile, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return 0, 0, err
+		return told{}, err
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return 0, 0, err
+		return told{}, err
 	}
-	pid, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.NS_GET_PID_FROM_PIDNS, 1)
+	const pid1 = 1
+	init, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.NS_GET_PID_FROM_PIDNS, pid1)
 	if errno != 0 {
-		return 0, 0, errno
+		return told{}, errno
 	}
-	return st.Ino, int(pid), nil
+	inside, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.NS_GET_PID_IN_PIDNS, uintptr(tid))
+	if errno != 0 {
+		return told{}, errno
+	}
+	return told{st.Ino, int(init), int(inside)}, nil
 }
 
 // initByParents climbs from tid to its namespace's init. That fails for a

@@ -31,10 +31,13 @@ func TestInitOf(t *testing.T) {
 		"parents": func() (int, error) { return initByParents("/proc", pid, ns) },
 		"scan":    func() (int, error) { return initByScan("/proc", ns) },
 	}
-	if _, _, err := namespaceByIoctl("/proc/self/ns/pid"); err == nil { // Linux 6.11
+	if _, err := namespaceByIoctl("/proc/self/ns/pid", os.Getpid()); err == nil { // Linux 6.11
 		ways["ioctl"] = func() (int, error) {
-			_, init, err := namespaceByIoctl("/proc/" + strconv.Itoa(pid) + "/ns/pid")
-			return init, err
+			told, err := namespaceByIoctl("/proc/"+strconv.Itoa(pid)+"/ns/pid", pid)
+			if told.pidInside != 1 {
+				t.Errorf("init is %d inside", told.pidInside)
+			}
+			return told.init, err
 		}
 	}
 	for name, way := range ways {

@@ -11,6 +11,12 @@ import (
 // BenchmarkNewCaller reads from one process after the other of a container
 // that is known, as free and cat do: each reads once and ends.
 func BenchmarkNewCaller(b *testing.B) {
+	for _, file := range []string{"/proc/meminfo", "/proc/loadavg"} {
+		b.Run("file="+short(file), func(b *testing.B) { newCallers(b, file) })
+	}
+}
+
+func newCallers(b *testing.B, file string) {
 	const processes = 100
 	c := cgrouptest.Start(b, podPath(0), "i=1; while [ $i -lt 100 ]; do sleep 10000 & i=$((i+1)); done; exec sleep 10001")
 	pids := c.Processes(processes)
@@ -35,14 +41,14 @@ func BenchmarkNewCaller(b *testing.B) {
 			if p.callers, err = caller.NewResolver(machineRoot, kept); err != nil {
 				b.Fatal(err)
 			}
-			if buf, err = p.Read(buf[:0], c.PID, "/proc/meminfo"); err != nil {
+			if buf, err = p.Read(buf[:0], c.PID, file); err != nil {
 				b.Fatal(err)
 			}
 			b.StartTimer()
 		}
 		before := cpuNsec()
 		var err error
-		if buf, err = p.Read(buf[:0], pids[i%processes], "/proc/meminfo"); err != nil {
+		if buf, err = p.Read(buf[:0], pids[i%processes], file); err != nil {
 			b.Fatal(err)
 		}
 		usedNsec += cpuNsec() - before

@@ -31,10 +31,6 @@ var machineRoot = host.Root{Proc: "/proc", Sys: "/sys", Cgroup: "/sys/fs/cgroup"
 func open(t testing.TB, root host.Root, keptFiles int, maxAge time.Duration, nowNsec func() uint64) *Pipeline {
 	t.Helper()
 	kept := host.NewKept(keptFiles)
-	t.Cleanup(func() { // the second closes what the first marked
-		kept.Sweep()
-		kept.Sweep()
-	})
 	hierarchies, _, err := detect.Open(root, "auto", tree.NewFiles(kept, maxAge))
 	if err != nil {
 		t.Skip(err)
@@ -46,7 +42,16 @@ func open(t testing.TB, root host.Root, keptFiles int, maxAge time.Duration, now
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { letGo(p) })
 	return p
+}
+
+// letGo closes what p has open: the second round what the first one marked.
+func letGo(p *Pipeline) {
+	for range 2 {
+		p.Kept.Sweep()
+		p.changes.Rest()
+	}
 }
 
 func bootNsec() uint64 {

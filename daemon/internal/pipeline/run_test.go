@@ -22,8 +22,7 @@ func TestNothingRunsWhileNobodyReads(t *testing.T) {
 		if p.changes = host.NewChanges(cgrouptest.Dirs()); p.changes.Reports() != nil {
 			t.Log("changes of cgroups are not reported here")
 		}
-		rest := func() { p.changes.Rest(); p.changes.Rest() } // the first finds that somebody has counted
-		rest()
+		letGo(p)
 		p.NowNsec = func() uint64 { return uint64(r.bootSec*1e9) + uint64(time.Since(begin)) }
 		ctx, end := context.WithCancel(t.Context())
 		go p.Run(ctx)
@@ -59,6 +58,6 @@ func TestNothingRunsWhileNobodyReads(t *testing.T) {
 			r.bootSec += 1000 // averages start anew
 		}
 		end()
-		rest()
+		letGo(p)
 	})
 }
