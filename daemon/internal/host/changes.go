@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -30,13 +31,14 @@ import (
 type Changes struct {
 	dirs []string // where the hierarchies are mounted
 
-	mu      sync.RWMutex
-	group   int // fanotify's; noGroup while nobody counts, or it can't be had
-	err     error
-	tried   time.Time // to get the group
-	count   uint64
-	counted uint64    // the count at the last Rest
-	since   time.Time // of the present count
+	used atomic.Bool // somebody has counted since the last Rest
+
+	mu    sync.RWMutex
+	group int // fanotify's; noGroup while nobody counts, or it can't be had
+	err   error
+	tried time.Time // to get the group
+	count uint64
+	since time.Time // of the present count
 }
 
 const (
@@ -55,6 +57,9 @@ func NewChanges(dirs []string) *Changes { return &Changes{dirs: dirs, group: noG
 // another number. It is never 0.
 func (c *Changes) Count() uint64 {
 	now := time.Now()
+	if !c.used.Load() { // readers at the same time need not write to it
+		c.used.Store(true)
+	}
 	c.mu.RLock()
 	count, same := c.count, c.group >= 0 && now.Sub(c.since) < sameAtMost && !isReadable(c.group)
 	c.mu.RUnlock()
@@ -95,12 +100,12 @@ func (c *Changes) Reports() error {
 // Rest ends the reports if nobody has counted since the Rest before: unread
 // they would pile up.
 func (c *Changes) Rest() {
-	c.mu.Lock()
-	group := noGroup
-	if c.counted == c.count {
-		group, c.group, c.tried = c.group, noGroup, time.Time{}
+	if c.used.Swap(false) {
+		return
 	}
-	c.counted = c.count
+	c.mu.Lock()
+	group := c.group
+	c.group, c.tried = noGroup, time.Time{}
 	c.mu.Unlock()
 	if group >= 0 {
 		unix.Close(group) // takes some milliseconds; nobody else has it any more

@@ -144,6 +144,11 @@ func TestRest(t *testing.T) {
 	if !changes.Watched() {
 		t.Error("it rests although somebody counts")
 	}
+	changes.Count() // mostly the count before
+	changes.Rest()
+	if !changes.Watched() {
+		t.Error("it rests although somebody counts what does not change")
+	}
 	before := changes.Count()
 	changes.Rest() // a second may have ended
 	changes.Rest()
