@@ -116,7 +116,7 @@ func TestErrorsQuoteTheText(t *testing.T) {
 // FuzzQuantity checks the bounds that define rounding up: with n = Bytes(text)
 // n-1 < text <= n, and the same for Milli, against math/big's own parser.
 func FuzzQuantity(f *testing.F) {
-	for _, seed := range []string{"128Mi", "1G", "500m", "0.5", "2", "1e3", "1.1Gi", "-1", "12Q", "1e-9", "9E", "."} {
+	for _, seed := range []string{"128Mi", "1G", "500m", "0.5", "2", "1e3", "1.1Gi", "-1", "12Q", "1e-9", "9E", "0Ki", "."} {
 		f.Add(seed)
 	}
 	multiplier := map[string]string{
@@ -127,7 +127,7 @@ func FuzzQuantity(f *testing.F) {
 		"Pi": "1125899906842624", "Ei": "1152921504606846976",
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		number := strings.TrimRight(text, "numkMGTPEi")
+		number := strings.TrimRight(text, "numkKMGTPEi")
 		factor, known := new(big.Rat).SetString(multiplier[text[len(number):]])
 		want, ok := new(big.Rat).SetString(number)
 		check := func(name string, got int64, err error, perUnit int64) {
