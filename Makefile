@@ -133,14 +133,14 @@ conformance-host: build bin/podview.earlier bin/conformance.test ## run the suit
 
 conformance-vm: build bin/podview.earlier bin/conformance.test ## run the suite in a cgroup-v2-only VM
 	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
-	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 1260 -- /conformance.test -test.v -test.timeout 15m
+	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 2100 -- /conformance.test -test.v -test.timeout 30m
 
 # The files of v1 are tested on this machine; the system calls need a kernel
 # that is not locked down.
 conformance-vm-v1: build bin/conformance.test ## the tests of system calls in a cgroup-v1-only VM with 4 CPUs
 	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
-	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --cgroup v1 --cpus 4 --timeout 660 -- \
-		/conformance.test -test.v -test.timeout 10m -test.run TestSyscall
+	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --cgroup v1 --cpus 4 --timeout 960 -- \
+		/conformance.test -test.v -test.timeout 15m -test.run TestSyscall
 
 nri: build ## run the NRI plugin against containerd's own end of NRI
 	cd conformance/nri && PODVIEW=$(CURDIR)/bin/podview go test -v -count=1 .

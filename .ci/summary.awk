@@ -3,7 +3,7 @@
 # "SKIP: REASON" stands for a part of a step that could not run. Exits 1 when
 # a step failed.
 
-FNR == 1 { passed = failed = skipped = 0; split("", reason); split("", running) }
+FNR == 1 { passed = failed = skipped = 0; culprits = ""; split("", reason); split("", running) }
 
 /^=== (RUN|NAME|CONT) / { current = $3 }
 /^=== RUN / { running[current] = 1; reason[current] = "no reason given" }
@@ -12,7 +12,7 @@ FNR == 1 { passed = failed = skipped = 0; split("", reason); split("", running) 
 
 /^ *--- (PASS|FAIL|SKIP): / { delete running[$3] }
 /^ *--- PASS: / { passed++ }
-/^ *--- FAIL: / { failed++ }
+/^ *--- FAIL: / { failed++; culprits = culprits " " $3 }
 /^ *--- SKIP: / { skip($3 ": " reason[$3]) }
 /^SKIP: / { skip(substr($0, 7)) }
 /^guest: / { guest = substr($0, 8) }
@@ -20,8 +20,14 @@ FNR == 1 { passed = failed = skipped = 0; split("", reason); split("", running) 
 /^step: / {
 	# A crash or a timeout leaves tests without a result, and hides those of
 	# their subtests.
-	for (name in running) if (name !~ /\//) failed++
-	if ($4 != 0) broken = broken " " $2
+	for (name in running) {
+		if (name !~ /\//) failed++
+		culprits = culprits " " name " (no end)"
+	}
+	if ($4 != 0) {
+		broken = broken " " $2
+		failures = failures sprintf("failed: %s: exit status %d;%s\n", $2, $4, substr(culprits, 1, 400))
+	}
 	rows = rows sprintf("%-18s %7.1f %7d %7d %7d  %s\n", $2, $3 / 1000,
 		passed, failed, skipped, $4 == 0 ? "ok" : "FAILED, see " FILENAME)
 	# Nothing but the suite runs in the guest.
@@ -43,6 +49,7 @@ END {
 		sub(/.*\//, "", step[i]); sub(/\.log$/, "", step[i])
 		print "skipped: " step[i] ": " pending[i]
 	}
+	printf "%s", failures
 	if (broken != "") print "failed steps:" broken
 	printf "%d passed, %d failed, %d skipped\n", allPassed, allFailed, allSkipped
 	exit broken != ""

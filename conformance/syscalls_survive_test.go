@@ -14,11 +14,23 @@ const bothCalls = "--syscalls=sysinfo,affinity"
 // stormed is what a container's storm of calls saw.
 func (p *process) stormed(t *testing.T, rounds int) (seen map[string]int) {
 	t.Helper()
-	text := p.run(t, asker(t, "amd64"), "storm", fmt.Sprint(rounds))
-	if err := json.Unmarshal([]byte(text), &seen); err != nil {
-		t.Fatalf("%s: %v", text, err)
+	seen, err := p.storm(asker(t, "amd64"), rounds)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return seen
+}
+
+// storm is for other goroutines than the test's own, which must not end it.
+func (p *process) storm(asker string, rounds int) (seen map[string]int, err error) {
+	var out Output
+	if err := p.try("Run", []string{asker, "storm", fmt.Sprint(rounds)}, &out); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(out.Stdout), &seen); err != nil {
+		return nil, fmt.Errorf("exit code %d: %w\n%s%s", out.Code, err, out.Stdout, out.Stderr)
+	}
+	return seen, nil
 }
 
 // TestSyscallsSurvive: every answer is right while daemons are killed, follow
@@ -30,20 +42,26 @@ func TestSyscallsSurvive(t *testing.T) {
 	last := serveOn(t, dir, bothCalls)
 	c := startIn(t, newGroup(t, podPath()+"/"+ctrName("c"), limits{memoryMiB: 192, cpuMilli: 1000}), dir)
 	const right = "192 MiB, 1 CPUs"
-	stop, storm := make(chan struct{}), make(chan map[string]int)
+	stop, storm := make(chan struct{}), make(chan map[string]int, 1)
+	asker := asker(t, "amd64")
 	go func() {
 		all := map[string]int{}
-		for {
-			for answer, n := range c.stormed(t, 2000) {
+		for ended := false; !ended; {
+			seen, err := c.storm(asker, 2000)
+			for answer, n := range seen {
 				all[answer] += n
 			}
 			select {
 			case <-stop:
-				storm <- all
-				return
+				ended = true
 			default:
+				ended = err != nil
+			}
+			if err != nil {
+				all[err.Error()]++
 			}
 		}
+		storm <- all
 	}()
 	for range times(2, 30) {
 		next := succeed(t, binary, dir, bothCalls)

@@ -1,10 +1,11 @@
 #!/bin/bash
-# run.sh [--mem MB] [--cpus N] [--cgroup v1|v2] [--timeout SEC]
+# run.sh [--mem MB] [--cpus N] [--cgroup v1|v2] [--timeout SEC] [--parallel]
 #        [--add DIR] [--module NAME]... [--tap NAME] [--disk FILE] -- CMD ARGS…
 # Runs CMD as root in a VM (emulated CPUs: no KVM, no root needed) that has only
 # cgroup v2, or only v1, with bin/podview at /usr/bin/podview, bin/asker.* beside
 # it and, if the variable CONFORMANCE_TEST names a file, that file at
 # /conformance.test.
+# --parallel gives each of the guest's CPUs a thread, see boot.
 # --add copies the files below DIR, and what links there point to, into the
 # guest's root; --module loads a kernel module; --tap connects the guest's eth0
 # to a tap device that exists; --disk makes a file /dev/vda. VM_DIR is where the initramfs is put, .cache if
@@ -16,7 +17,7 @@
 set -euo pipefail
 vm=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$vm/../.." && pwd)
-mem=1024 cpus=2 cgroup=v2 seconds=300 add='' modules=() network=() disk=()
+mem=1024 cpus=2 cgroup=v2 seconds=300 threads=single add='' modules=() network=() disk=()
 
 fail() { echo "vm: $*" >&2; exit 125; }
 
@@ -46,13 +47,26 @@ payload() {
 # Emulation under load makes the guest's TSC run away, minutes in a second: the
 # clock is the HPET, and the watchdogs that compare clocks are off.
 # setpriv takes qemu along when this script is killed, even by SIGKILL.
+# The guest's CPUs take turns on one thread. With one each, qemu 7.2 now and then
+# goes on running what it translated from a place that another CPU has since
+# changed: a breakpoint where the kernel patches itself, which attaching a BPF
+# program does. The CPU then loops there for ever.
+# When the time is up, an NMI makes the kernel tell what all tasks wait for.
 boot() {
-	setpriv --pdeathsig TERM timeout --foreground -k 5 "$seconds" \
-		qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max -smp "$cpus" -m "$mem" \
+	mkfifo "$work"/monitor.{in,out} "$work/silence"
+	{
+		read -rt "$seconds" <>"$work/silence" || : # a sleep that ends with this shell
+		: >"$work/hangs"
+		echo nmi >"$work/monitor.in"
+	} &>/dev/null &
+	watchdog=$!
+	setpriv --pdeathsig TERM timeout --foreground -k 5 "$((seconds + 60))" \
+		qemu-system-x86_64 -accel "tcg,thread=$threads" -machine q35 -cpu max -smp "$cpus" -m "$mem" \
 		-kernel "$1"/boot/vmlinuz-* -initrd "$2" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-serial stdio -serial "file:$3" "${network[@]}" "${disk[@]}" \
-		-append "console=ttyS0 quiet loglevel=3 panic=-1 psi=1 mitigations=off random.trust_cpu=on tsc=unstable clocksource=hpet nowatchdog no_timer_check podview.cgroup=$cgroup" \
+		-chardev "pipe,id=monitor,path=$work/monitor" -mon monitor \
+		-append "console=ttyS0 quiet loglevel=3 panic=-1 psi=1 mitigations=off random.trust_cpu=on tsc=unstable clocksource=hpet nowatchdog no_timer_check unknown_nmi_panic panic_print=1 podview.cgroup=$cgroup" \
 		</dev/null &
 	qemu=$!
 	wait "$qemu"
@@ -65,6 +79,7 @@ while [ $# -gt 0 ]; do
 	--cpus) cpus=${2:?}; shift 2 ;;
 	--cgroup) cgroup=${2:?}; shift 2 ;;
 	--timeout) seconds=${2:?}; shift 2 ;;
+	--parallel) threads=multi; shift ;;
 	--add) add=${2:?}; shift 2 ;;
 	--module) modules+=("${2:?}"); shift 2 ;;
 	--tap)
@@ -85,8 +100,8 @@ done
 command=("$@")
 check
 mkdir -p "$checkout/.cache"
-work=$(mktemp -d "${VM_DIR:-$checkout/.cache}/vm.XXXXXX") qemu=
-trap 'kill $qemu 2>/dev/null || true; rm -rf "$work"' EXIT
+work=$(mktemp -d "${VM_DIR:-$checkout/.cache}/vm.XXXXXX") qemu= watchdog=
+trap 'kill $qemu $watchdog 2>/dev/null || true; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -95,5 +110,5 @@ kernel=$("$vm/kernel.sh") || exit 125
 payload "$work/payload" >>"$work/initramfs.cpio"
 
 boot "$kernel" "$work/initramfs.cpio" "$work/status" && status=0 || status=$?
-[ "$status" != 124 ] || { echo "vm: no end after $seconds s" >&2; exit 124; }
+[ ! -e "$work/hangs" ] || { echo "vm: no end after $seconds s" >&2; exit 124; }
 exit "$(grep -xE '[0-9]+' "$work/status" || echo 125)"

@@ -176,7 +176,7 @@ func (c Config) root() string { return filepath.Join(c.Dir, "root") }
 
 // arguments are conformance/vm/run.sh and its own.
 func (c Config) arguments() []string {
-	args := []string{filepath.Join(c.Checkout, "conformance/vm/run.sh"), "--mem", strconv.Itoa(memoryMiB), "--timeout", strconv.Itoa(lifetimeSeconds), "--tap", tap, "--disk", c.disk(), "--add", c.root()}
+	args := []string{filepath.Join(c.Checkout, "conformance/vm/run.sh"), "--parallel", "--mem", strconv.Itoa(memoryMiB), "--timeout", strconv.Itoa(lifetimeSeconds), "--tap", tap, "--disk", c.disk(), "--add", c.root()}
 	for _, module := range modules {
 		args = append(args, "--module", module)
 	}
