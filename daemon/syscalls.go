@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/klog/v2"
 
@@ -42,22 +43,50 @@ func (f *syscallFlags) validate() error {
 type attachedCalls struct {
 	config   *serveConfig
 	features []syscallview.Feature
+	// pending: the kernel is still at it, and nothing is known.
+	pending  bool
 	programs []*syscallview.Attached
 }
+
+// attachPatience is how long the files wait for the system calls. Attaching and
+// detaching take a second or two, but the kernel waits in it for every task of
+// the node, and before Linux 6.9 that can be for ever: while the init of a pid
+// namespace waits for one of its processes to end (commit 1612160b9127).
+const attachPatience = 30 * time.Second
 
 // attachSyscalls attaches what --syscalls names. What can't be is said once,
 // and left to the kernel.
 func attachSyscalls(c *serveConfig) *attachedCalls {
-	calls := &attachedCalls{config: c}
 	wanted, _ := syscallview.Parse(c.syscalls.list) // validated
-	if len(wanted) > 0 {
+	if len(wanted) == 0 {
+		return &attachedCalls{config: c}
+	}
+	calls, ok := within(attachPatience, func() *attachedCalls {
+		calls := &attachedCalls{config: c}
 		if err := calls.attach(wanted); err != nil {
 			klog.ErrorS(err, "Containers get the host's answers to system calls", "syscalls", c.syscalls.list)
 		}
-		// The kernel's types took some 30 MB, which this process would keep.
-		debug.FreeOSMemory()
+		return calls
+	})
+	if !ok {
+		klog.ErrorS(nil, "The kernel does not get done with attaching; serving the files without waiting", "waited", attachPatience, "syscalls", c.syscalls.list)
+		calls = &attachedCalls{config: c, pending: true}
 	}
+	// The kernel's types took some 30 MB, which this process would keep.
+	debug.FreeOSMemory()
 	return calls
+}
+
+// within is what f returns, if it does in that time. Else f goes on for itself.
+func within[T any](patience time.Duration, f func() T) (result T, ok bool) {
+	done := make(chan T, 1)
+	go func() { done <- f() }()
+	select {
+	case result = <-done:
+		return result, true
+	case <-time.After(patience):
+		return result, false
+	}
 }
 
 func (a *attachedCalls) attach(wanted []syscallview.Feature) error {
@@ -102,10 +131,11 @@ func (a *attachedCalls) workerArguments(args []string) []string {
 // replaced removes what an earlier podview had pinned for this mount, and this
 // one was not asked for.
 func (a *attachedCalls) replaced() {
-	if dir := a.config.syscallConfig().PinDir; dir != "" {
-		if err := syscallview.Unpin(dir, a.features...); err != nil {
-			klog.ErrorS(err, "System calls of an earlier podview are still answered", "pinned", dir)
-		}
+	if a.pending {
+		return
+	}
+	if err := a.config.unpin(a.features...); err != nil {
+		klog.ErrorS(err, "System calls of an earlier podview are still answered")
 	}
 }
 
@@ -117,11 +147,22 @@ func (a *attachedCalls) close() {
 
 // detachSyscalls is for whoever takes the mount away.
 func (c *serveConfig) detachSyscalls() {
-	if dir := c.syscallConfig().PinDir; dir != "" {
-		if err := syscallview.Unpin(dir); err != nil {
-			klog.ErrorS(err, "System calls are still answered for containers that have the view", "pinned", dir)
-		}
+	if err := c.unpin(); err != nil {
+		klog.ErrorS(err, "System calls are still answered for containers that have the view")
 	}
+}
+
+// unpin detaches all that is pinned for this mount, but for some.
+func (c *serveConfig) unpin(except ...syscallview.Feature) error {
+	dir := c.syscallConfig().PinDir
+	if dir == "" {
+		return nil
+	}
+	err, ok := within(attachPatience, func() error { return syscallview.Unpin(dir, except...) })
+	if !ok {
+		return fmt.Errorf("the kernel does not get done with detaching what %s has pinned; waited %v", dir, attachPatience)
+	}
+	return err
 }
 
 // report shows in the metrics what the holder has attached.
