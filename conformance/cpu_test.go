@@ -22,10 +22,12 @@ var cpuinfoChecks = map[string]check{
 	},
 	"every file has the same CPUs": cpusAgree,
 	"no sibling is missing":        siblingsExist,
+	"other CPUs are off line":      otherCPUsAreOffline,
 }
 
-// cpusOf counts the CPUs in every file that has them. A file that doesn't
-// number them as the others is an error.
+// cpusOf is the CPUs that the files name, by the kernel's numbers. A file that
+// has others than the rest is an error, and so is a promise of the kernel's
+// that is not kept.
 func cpusOf(t testing.TB, p *process) (want []int) {
 	t.Helper()
 	for _, s := range p.cpuinfo(t) {
@@ -35,21 +37,66 @@ func cpusOf(t testing.TB, p *process) (want []int) {
 	for _, cpu := range p.stat(t).cpus {
 		got["/proc/stat"] = append(got["/proc/stat"], cpu.number)
 	}
-	for _, list := range []string{"online", "present", "possible"} {
+	for _, list := range []string{"online", "present"} {
 		got[list] = p.cpuList(t, paths.CPUDir+"/"+list)
 	}
-	for _, e := range p.readDir(t, paths.CPUDir) {
-		if n, err := strconv.Atoi(strings.TrimPrefix(e.Name, "cpu")); err == nil && strings.HasPrefix(e.Name, "cpu") {
-			got["cpuN directories"] = append(got["cpuN directories"], n)
+	for _, cpu := range cpuDirs(t, p) {
+		if _, errno := p.mode(t, fmt.Sprintf("%s/cpu%d/topology", paths.CPUDir, cpu)); errno == 0 {
+			got["topology"] = append(got["topology"], cpu)
 		}
 	}
-	slices.Sort(got["cpuN directories"])
 	for file, cpus := range got {
 		if !slices.Equal(cpus, want) {
 			t.Errorf("%s has CPUs %v, cpuinfo has %v", file, cpus, want)
 		}
 	}
+	if kernels := cpuDirs(t, kernel()); !slices.Equal(cpuDirs(t, p), kernels) {
+		t.Errorf("directories of CPUs %v, the kernel's %v", cpuDirs(t, p), kernels)
+	}
+	for _, promise := range []string{"possible", "kernel_max"} {
+		if got, kernels := p.read(t, paths.CPUDir+"/"+promise), kernel().read(t, paths.CPUDir+"/"+promise); got != kernels {
+			t.Errorf("%s is %q, the kernel's is %q", promise, got, kernels)
+		}
+	}
 	return want
+}
+
+func cpuDirs(t testing.TB, p *process) (cpus []int) {
+	t.Helper()
+	for _, e := range p.readDir(t, paths.CPUDir) {
+		if n, err := strconv.Atoi(strings.TrimPrefix(e.Name, "cpu")); err == nil && strings.HasPrefix(e.Name, "cpu") {
+			cpus = append(cpus, n)
+		}
+	}
+	slices.Sort(cpus)
+	return cpus
+}
+
+// otherCPUsAreOffline: as the kernel shows them, but for what programs read by
+// name.
+func otherCPUsAreOffline(t *testing.T, p *process) {
+	online := p.cpuList(t, paths.CPUDir+"/online")
+	offline := p.cpuList(t, paths.CPUDir+"/offline")
+	for _, cpu := range kernel().cpuList(t, paths.CPUDir+"/possible") {
+		if slices.Contains(online, cpu) == slices.Contains(offline, cpu) {
+			t.Errorf("CPU %d: on line are %v, off line %v", cpu, online, offline)
+		}
+	}
+	for _, cpu := range cpuDirs(t, p) {
+		dir := fmt.Sprintf("%s/cpu%d", paths.CPUDir, cpu)
+		if slices.Contains(online, cpu) {
+			continue
+		}
+		if got := p.read(t, dir+"/online"); got != "0\n" {
+			t.Errorf("%s/online: %q", dir, got)
+		}
+		for _, e := range kernel().readDir(t, dir) {
+			_, errno := p.mode(t, dir+"/"+e.Name)
+			if gone := e.Name == "topology" || e.Name == "thermal_throttle"; gone != (errno == syscall.ENOENT) {
+				t.Errorf("%s/%s of a CPU that is not on line: %v", dir, e.Name, errno)
+			}
+		}
+	}
 }
 
 func cpusAgree(t *testing.T, p *process) {
@@ -70,7 +117,7 @@ func siblingsExist(t *testing.T, p *process) {
 	for _, cpu := range online {
 		dir := fmt.Sprintf("%s/cpu%d/topology/", paths.CPUDir, cpu)
 		for _, list := range []string{"thread_siblings_list", "core_siblings_list", "core_cpus_list", "package_cpus_list"} {
-			if _, errno := kernel().mode(t, paths.CPUDir+"/cpu0/topology/"+list); errno == syscall.ENOENT {
+			if _, errno := p.mode(t, dir+list); errno == syscall.ENOENT {
 				continue // an older kernel
 			}
 			siblings := p.cpuList(t, dir+list)
@@ -120,20 +167,55 @@ func TestCPUCount(t *testing.T) {
 	}
 }
 
-// checkPrograms: what glibc finds in the files, and nproc.
+// checkPrograms: what glibc finds in the files.
 func checkPrograms(t *testing.T, c *container, want int) {
 	t.Helper()
-	if got := c.run(t, needProgram(t, "getconf"), "_NPROCESSORS_CONF"); got != fmt.Sprintln(want) {
-		t.Errorf("getconf _NPROCESSORS_CONF prints %q, want %d", got, want)
+	getconf := needProgram(t, "getconf")
+	if got := c.run(t, getconf, "_NPROCESSORS_ONLN"); got != fmt.Sprintln(want) {
+		t.Errorf("getconf _NPROCESSORS_ONLN prints %q, want %d", got, want)
 	}
-	nproc := needProgram(t, "nproc")
-	if want <= 2 {
-		// gnulib thinks that /sys isn't mounted where it finds no more than
-		// two, and takes sched_getaffinity(2)'s then; a quota isn't in that.
-		want = max(want, int(number(t, strings.TrimSpace(c.run(t, nproc)))))
+	possible := len(kernel().cpuList(t, paths.CPUDir+"/possible"))
+	if got := c.run(t, getconf, "_NPROCESSORS_CONF"); got != fmt.Sprintln(possible) {
+		t.Errorf("getconf _NPROCESSORS_CONF prints %q, the machine's is %d", got, possible)
 	}
-	if got := c.run(t, nproc, "--all"); got != fmt.Sprintln(want) {
-		t.Errorf("nproc --all prints %q, want %d", got, want)
+}
+
+// TestCPUNumbersAreTheKernels: a cpuset names the CPUs that are shown.
+func TestCPUNumbersAreTheKernels(t *testing.T) {
+	last := len(kernel().cpuinfo(t)) - 1
+	c := startContainer(t, limits{cpuset: strconv.Itoa(last)})
+	if got := cpusOf(t, c.process); !slices.Equal(got, []int{last}) {
+		t.Errorf("a cpuset of CPU %d shows %v", last, got)
+	}
+}
+
+// TestQuotasSpread: containers with a quota below the cpuset are not all shown
+// the same CPU, but each one always is. One false alarm in two million.
+func TestQuotasSpread(t *testing.T) {
+	if len(kernel().cpuinfo(t)) < 2 {
+		t.Skip("needs two CPUs")
+	}
+	shown := map[int]int{}
+	for range 22 {
+		c := startContainer(t, limits{cpuMilli: 1000})
+		first, again := cpusOf(t, c.process), cpusOf(t, c.process)
+		if len(first) != 1 || !slices.Equal(first, again) {
+			t.Fatalf("first %v, then %v", first, again)
+		}
+		shown[first[0]]++
+	}
+	if t.Logf("containers by CPU: %v", shown); len(shown) < 2 {
+		t.Errorf("22 containers of one CPU are all shown %v", shown)
+	}
+}
+
+func TestCPUChoiceFirst(t *testing.T) {
+	s := privateServe(t, "--cpu-choice=first")
+	for range 8 {
+		c := startIn(t, newGroup(t, podPath()+"/"+ctrName("c"), limits{cpuMilli: 1000}), s.dir)
+		if got := cpusOf(t, c.process); !slices.Equal(got, []int{0}) {
+			t.Errorf("the first CPU is %v", got)
+		}
 	}
 }
 

@@ -108,11 +108,11 @@ row mem_total 'busybox free -m: Mem total' busybox free -m
 cat <<'END'
 
 No file can change what these programs are told. nproc before coreutils 9.8
-asks sched_getaffinity(2), which knows a cpuset but no CPU limit; nproc --all
-does the same where sysfs names only one or two CPUs, because it then suspects
-that /sys is missing. They are right in the last column, where the container
-has a CPU of its own, as a Guaranteed pod has under the kubelet's static CPU
-manager. busybox free, and sysconf for memory in glibc and musl, ask
-sysinfo(2), which knows no container at all.
+asks sched_getaffinity(2), which knows a cpuset but no CPU limit. It is right in
+the last column, where the container has a CPU of its own, as a Guaranteed pod
+has under the kubelet's static CPU manager. nproc --all counts the CPUs that the
+machine may ever have: the kernel's promise, which programs size arrays by.
+busybox free, and sysconf for memory in glibc and musl, ask sysinfo(2), which
+knows no container at all.
 END
 exit $failed

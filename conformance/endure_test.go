@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/podview/podview/daemon/paths"
 )
 
 // endure starts reading all files in a container; the function it returns
@@ -23,16 +25,23 @@ func (c *container) endure(want map[string]string) (end func(t testing.TB) Endur
 }
 
 // everyFile is what a container of that size must find at the beginning of
-// its files.
-func everyFile(mib, cpus int) map[string]string {
-	online := "0\n"
-	if cpus > 1 {
-		online = fmt.Sprintf("0-%d\n", cpus-1)
+// its files; its CPUs are those that it has now.
+func everyFile(t testing.TB, c *container, mib, cpus int) map[string]string {
+	t.Helper()
+	if got := len(cpusOf(t, c.process)); got != cpus {
+		t.Fatalf("%d CPUs, want %d", got, cpus)
 	}
+	want := procFiles(mib)
+	for _, list := range []string{paths.CPUDir + "/online", paths.NodeDir + "/node0/cpulist"} {
+		want[list] = c.read(t, list)
+	}
+	return want
+}
+
+func procFiles(mib int) map[string]string {
 	return map[string]string{
 		"/proc/meminfo": fmt.Sprintf("MemTotal:       %8d kB\n", mib<<10), "/proc/cpuinfo": "processor", "/proc/stat": "cpu ",
 		"/proc/uptime": "", "/proc/loadavg": "", "/proc/diskstats": "", "/proc/swaps": "Filename",
-		"/sys/devices/system/cpu/online": online, "/sys/devices/system/node/node0/cpulist": online,
 	}
 }
 
@@ -53,9 +62,10 @@ func newEndurers(t *testing.T, view string) *endurers {
 }
 
 // start begins to read; finish ends that and checks what was read.
-func (e *endurers) start() {
+func (e *endurers) start(t testing.TB) {
+	t.Helper()
 	e.ends = map[string]func(testing.TB) Endured{
-		"small": e.small.endure(everyFile(100, 1)), "large": e.large.endure(everyFile(300, e.cpus)),
+		"small": e.small.endure(everyFile(t, e.small, 100, 1)), "large": e.large.endure(everyFile(t, e.large, 300, e.cpus)),
 	}
 }
 
@@ -74,7 +84,7 @@ func (e *endurers) finish(t *testing.T, what string, atLeast int) {
 // control reads without any fault, to compare with.
 func (e *endurers) control(t *testing.T) {
 	t.Helper()
-	e.start()
+	e.start(t)
 	time.Sleep(time.Duration(times(2, 20)) * time.Second)
 	e.finish(t, "control", 1)
 }

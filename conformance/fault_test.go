@@ -70,7 +70,7 @@ func TestWorkerIsKilled(t *testing.T) {
 	daemon := privateServe(t)
 	e := newEndurers(t, daemon.dir)
 	e.control(t)
-	e.start()
+	e.start(t)
 	kills := times(60, 1000)
 	for n := 0; n < kills; {
 		e.small.read(t, "/proc/uptime") // some worker answers
@@ -87,7 +87,7 @@ func TestWorkerIsKilled(t *testing.T) {
 func TestWorkerIsStopped(t *testing.T) {
 	daemon := privateServe(t)
 	e := newEndurers(t, daemon.dir)
-	e.start()
+	e.start(t)
 	worker := daemon.worker(t)
 	for _, signal := range []unix.Signal{unix.SIGSTOP, unix.SIGCONT} {
 		if err := unix.Kill(worker, signal); err != nil {
@@ -142,7 +142,7 @@ func TestWorkerCanNotStay(t *testing.T) {
 func TestWorkerIsToldToEnd(t *testing.T) {
 	daemon := privateServe(t)
 	e := newEndurers(t, daemon.dir)
-	e.start()
+	e.start(t)
 	worker := daemon.worker(t)
 	if err := unix.Kill(worker, unix.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -63,7 +63,7 @@ func TestHandOver(t *testing.T) {
 	last := serveOn(t, dir)
 	e := newEndurers(t, dir)
 	e.control(t)
-	e.start()
+	e.start(t)
 	handOvers := times(10, 200)
 	for range handOvers {
 		next := succeed(t, binary, dir)
@@ -92,7 +92,7 @@ func TestUpgrade(t *testing.T) {
 	}
 	t.Cleanup(func() { crash(t, old) })
 	e := newEndurers(t, dir)
-	e.start()
+	e.start(t)
 	s := succeed(t, binary, dir)
 	time.Sleep(time.Second)
 	old.endStandby(t)
@@ -107,7 +107,7 @@ func lingering(t *testing.T, dir string) (*server, *endurers) {
 	t.Helper()
 	s := serveOn(t, dir, "--leave-mounted")
 	e := newEndurers(t, dir)
-	e.start()
+	e.start(t)
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestSuccessorGoesAway(t *testing.T) {
 	binary, dir := podviewBinary(t), filepath.Join(t.TempDir(), "view")
 	old := serveOn(t, dir)
 	e := newEndurers(t, dir)
-	e.start()
+	e.start(t)
 	crash(t, succeed(t, binary, dir))
 	old.says(t, "serving it again")
 	next := succeed(t, binary, dir) // it can be followed again

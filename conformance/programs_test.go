@@ -31,8 +31,7 @@ func TestPrograms(t *testing.T) {
 	}{
 		{[]string{"free", "-m"}, one(`(?m)^Mem: +192 `)},
 		{[]string{"getconf", "_NPROCESSORS_ONLN"}, one(`^1\n$`)},
-		{[]string{"getconf", "_NPROCESSORS_CONF"}, one(`^1\n$`)},
-		{[]string{"lscpu"}, one(`(?m)^CPU\(s\): +1\n(.*\n)*On-line CPU\(s\) list: +0$`)},
+		{[]string{"lscpu"}, one(`(?m)^CPU\(s\): +1\n(.*\n)*On-line CPU\(s\) list: +\d+$`)},
 		{[]string{"uptime", "-p"}, one(`^up 0 minutes\n$`)},
 		{[]string{"vmstat", "-s"}, one(`(?m)^ +196608 K total memory$`)},
 		{[]string{"python3", "-c", "import os; print(os.cpu_count())"}, one(`^1\n$`)},

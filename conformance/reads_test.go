@@ -19,7 +19,7 @@ func emulatedFiles() (files []string) {
 			files = append(files, p.Path)
 		}
 	}
-	files = append(files, paths.CPUDir+"/online", paths.CPUDir+"/cpu0/topology/core_id", paths.NodeDir+"/online")
+	files = append(files, paths.CPUDir+"/online", paths.CPUDir+"/cpu0/uevent", paths.NodeDir+"/online")
 	present := files[:0]
 	for _, file := range files {
 		if _, err := os.Lstat(file); err == nil {
