@@ -2,14 +2,12 @@ package nri
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/containerd/nri/pkg/api"
 	"k8s.io/klog/v2"
 
-	"github.com/podview/podview/daemon/internal/mountinfo"
 	"github.com/podview/podview/daemon/internal/reattach"
 	"github.com/podview/podview/daemon/paths"
 )
@@ -107,8 +105,11 @@ func detach(c container, procfs string) {
 func attachTo(rules Rules, procfs string) func(container, []string) error {
 	return func(c container, has []string) error {
 		if c.spares {
-			mounts, err := mountinfo.Read(fmt.Sprintf("%s/%d/mountinfo", procfs, c.pid))
-			if err == nil && unmasked(mounts) {
+			switch unmasked, err := reattach.Unmasked(procfs, c.pid); {
+			case err != nil: // left as it is
+				klog.ErrorS(err, "Could not look for what is over its /proc", "container", c.name)
+				return nil
+			case unmasked:
 				detach(c, procfs)
 				return nil
 			}

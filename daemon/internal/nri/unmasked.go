@@ -2,20 +2,17 @@ package nri
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/containerd/nri/pkg/api"
 
-	"github.com/podview/podview/daemon/internal/mountinfo"
 	"github.com/podview/podview/daemon/label"
-	"github.com/podview/podview/daemon/paths"
 )
 
 // A container with procMount: Unmasked is to mount a /proc of its own, in a
 // user namespace in it. The kernel allows that while it sees a /proc with
 // nothing over it (fs/namespace.c, mnt_already_visible), so the view stays
 // away. The runtime does not tell plugins of procMount: what a container has
-// over its /proc does, once it runs.
+// over its /proc does, once it runs (reattach.Unmasked).
 
 // sparesUnmasked tells whether such a container is left alone. Its pod can
 // insist. A privileged container has nothing over its /proc either, and gets
@@ -27,18 +24,5 @@ func sparesUnmasked(pod *api.PodSandbox, c *api.Container) bool {
 	}
 	return !slices.ContainsFunc(c.GetMounts(), func(m *api.Mount) bool {
 		return m.GetType() == "sysfs" && m.GetDestination() == "/sys" && !slices.Contains(m.GetOptions(), "ro")
-	})
-}
-
-// unmasked tells from a container's mounts that nothing is over its /proc but
-// what may be at emulated paths. Otherwise the kernel refuses a nested /proc
-// whether the view is there or not.
-func unmasked(mounts []mountinfo.Mount) bool {
-	there := mountinfo.At(mounts, "/proc")
-	if len(there) == 0 || there[len(there)-1].FSType != "proc" {
-		return false
-	}
-	return !slices.ContainsFunc(mountinfo.Children(mounts, there[len(there)-1]), func(m mountinfo.Mount) bool {
-		return strings.HasPrefix(m.Point, "/proc/") && !slices.ContainsFunc(paths.All, func(p paths.Path) bool { return p.Path == m.Point })
 	})
 }

@@ -5,12 +5,36 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/podview/podview/daemon/internal/mountinfo"
+	"github.com/podview/podview/daemon/paths"
 )
+
+// Unmasked tells that nothing is over a process's /proc, as the runtime makes
+// it with procMount: Unmasked, but what may be at emulated paths. Otherwise
+// the kernel refuses a /proc to nested containers whether the view is there
+// or not. A process that has ended is not.
+func Unmasked(procfs string, pid int) (bool, error) {
+	mounts, err := mountinfo.Read(fmt.Sprintf("%s/%d/mountinfo", procfs, pid))
+	if gone(err) {
+		return false, nil
+	}
+	return err == nil && unmasked(mounts), err
+}
+
+func unmasked(mounts []mountinfo.Mount) bool {
+	proc := shown(mounts, "/proc")
+	if proc.FSType != "proc" {
+		return false
+	}
+	return !slices.ContainsFunc(mountinfo.Children(mounts, proc), func(m mountinfo.Mount) bool {
+		return strings.HasPrefix(m.Point, "/proc/") && !slices.ContainsFunc(paths.All, func(p paths.Path) bool { return p.Path == m.Point })
+	})
+}
 
 // Detach takes every view off the target's paths, where one is on top, living
 // or dead: the container sees the kernel's own files again. What anybody else
