@@ -135,7 +135,7 @@ func absent(c *serveConfig) error {
 		have[p.Path] = true
 	}
 	for _, p := range paths.All {
-		if !have[p.Path] {
+		if !have[p.Path] && !p.Rare {
 			names = append(names, p.Path)
 		}
 	}

@@ -141,6 +141,10 @@ func containerMain(text string) int {
 			fmt.Println("mounted")
 			continue
 		}
+		if lines.Text() == "nest" {
+			fmt.Println(nest())
+			continue
+		}
 		content, err := os.ReadFile(lines.Text())
 		line, _, _ := strings.Cut(string(content), "\n")
 		if err != nil {
@@ -148,6 +152,34 @@ func containerMain(text string) int {
 		}
 		fmt.Println(strings.Join(strings.Fields(line), " "))
 	}
+	return 0
+}
+
+// nestEnv makes this binary a nested container's process.
+const nestEnv = "PODVIEW_TEST_NESTED"
+
+// nest does what rootless builders do: a user namespace, and a /proc in it.
+func nest() string {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), nestEnv+"=1")
+	ids := []syscall.SysProcIDMap{{Size: 1}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID,
+		UidMappings: ids, GidMappings: ids,
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Sprintf("%v: %s", err, out)
+	}
+	return string(out)
+}
+
+func nestedMain() int {
+	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+		fmt.Print(err)
+		return 0
+	}
+	fmt.Print("nested")
 	return 0
 }
 

@@ -17,6 +17,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(nestEnv) != "" {
+		os.Exit(nestedMain())
+	}
 	if mounts, ok := os.LookupEnv(containerEnv); ok {
 		os.Exit(containerMain(mounts))
 	}

@@ -93,12 +93,17 @@ func (r *containerRuntime) pod(inject string) *api.PodSandbox {
 // create makes a container of these mounts and the usual ones. Its mounts
 // are then those of the plugins, too.
 func (r *containerRuntime) create(pod *api.PodSandbox, mounts ...*api.Mount) (*api.Container, error) {
+	return r.createWithSys(pod, []string{"nosuid", "noexec", "nodev", "ro"}, mounts...)
+}
+
+// createWithSys has these options for /sys.
+func (r *containerRuntime) createWithSys(pod *api.PodSandbox, sys []string, mounts ...*api.Mount) (*api.Container, error) {
 	c := &api.Container{
 		// As containerd's: 64 hex digits.
 		Id: fmt.Sprintf("%064x", os.Getpid()<<32+int(made.Add(1))), PodSandboxId: pod.Id, Name: "app", State: api.ContainerState_CONTAINER_CREATED,
 		Mounts: append([]*api.Mount{
 			{Destination: "/proc", Type: "proc", Source: "proc"},
-			{Destination: "/sys", Type: "sysfs", Source: "sysfs"},
+			{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: sys},
 		}, mounts...),
 	}
 	own := slices.Clone(c.Mounts) // the request's are changed for the next plugin
@@ -117,7 +122,15 @@ func (r *containerRuntime) run(t *testing.T, pod *api.PodSandbox, userNamespace 
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := startProcess(t, c.Id, c.Mounts, userNamespace)
+	// What a runtime hides of /proc, it does not tell the plugins.
+	mask := bind("/proc/interrupts", "/dev/null")
+	return c, r.startContainer(t, pod, c, append(slices.Clone(c.Mounts), mask), userNamespace)
+}
+
+// startContainer starts the process of a container that is created.
+func (r *containerRuntime) startContainer(t *testing.T, pod *api.PodSandbox, c *api.Container, mounts []*api.Mount, userNamespace bool) *process {
+	t.Helper()
+	p := startProcess(t, c.Id, mounts, userNamespace)
 	c.Pid, c.State = uint32(p.pid), api.ContainerState_CONTAINER_RUNNING
 	r.mutex.Lock()
 	r.containers = append(r.containers, c)
@@ -125,7 +138,7 @@ func (r *containerRuntime) run(t *testing.T, pod *api.PodSandbox, userNamespace 
 	if err := r.nri.PostStartContainer(context.Background(), &api.PostStartContainerRequest{Pod: pod, Container: c}); err != nil {
 		t.Fatal(err)
 	}
-	return c, p
+	return p
 }
 
 // mounted are the paths where a container has the view.

@@ -17,6 +17,9 @@ type Path struct {
 	// runc refuses targets inside /proc that are not on its own list
 	// (libcontainer/rootfs_linux.go: checkProcMount).
 	Everywhere bool
+	// Rare is set when kernels that are in use lack it. No volume may name
+	// it: there the pod would never start.
+	Rare bool
 }
 
 // All is the list, in the order of documentation and volumes.
@@ -32,6 +35,8 @@ var All = []Path{
 	{Path: "/proc/pressure/cpu", Slug: "pressure-cpu", Mode: 0o444},
 	{Path: "/proc/pressure/io", Slug: "pressure-io", Mode: 0o444},
 	{Path: "/proc/pressure/memory", Slug: "pressure-memory", Mode: 0o444},
+	// Linux 6.1 and later, with CONFIG_IRQ_TIME_ACCOUNTING.
+	{Path: "/proc/pressure/irq", Slug: "pressure-irq", Mode: 0o444, Rare: true},
 	{Path: CPUDir, Slug: "sys-cpu", Dir: true, Mode: 0o755, Everywhere: true},
 	{Path: NodeDir, Slug: "sys-node", Dir: true, Mode: 0o755, Everywhere: true},
 }

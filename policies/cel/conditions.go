@@ -47,8 +47,10 @@ func injected() admissionv1.MatchCondition {
 	}
 }
 
-func label() string {
-	return fmt.Sprintf("object.metadata.?labels[?%q].orValue(\"\")", injection.Label)
+func label() string { return labelOf(injection.Label) }
+
+func labelOf(key string) string {
+	return fmt.Sprintf("object.metadata.?labels[?%q].orValue(\"\")", key)
 }
 
 // Running are the conditions of the audit: what is left alone is not

@@ -57,12 +57,16 @@ variables.absent.map(p,
     hostPath: Object.spec.volumes.hostPath{path: p.host, type: p.type}
   }})`
 
-// mountPatch is the patch of one list of containers. A mount of the user's at
+// mountPatch is the patch of one list of containers, but for those with
+// procMount: Unmasked whose pod does not insist. A mount of the user's at
 // the path or above it wins. A list of Object values would panic in the API
 // server (0.36.3), so each mount is an operation of its own.
 func mountPatch(list, only string) string {
-	return strings.NewReplacer("LIST", list, "ONLY", only).Replace(
+	return strings.NewReplacer("LIST", list, "ONLY", only,
+		"INSISTS", labelOf(injection.UnmaskedLabel)+fmt.Sprintf(" == %q", injection.Enabled),
+		"UNMASKED", fmt.Sprintf("%q", injection.Unmasked)).Replace(
 		`object.spec.?LIST.orValue([]).transformList(i, c,ONLY
+  (c.?securityContext.?procMount.orValue("") != UNMASKED || INSISTS),
   (has(c.volumeMounts) ? [] :
     [JSONPatch{op: "add", path: "/spec/LIST/" + string(i) + "/volumeMounts", value: []}]) +
   variables.mounts.filter(p, !c.?volumeMounts.orValue([]).exists(m,
@@ -80,5 +84,5 @@ var (
 	podPatch = volumePatch + " +\n" + mountPatch("initContainers", "") + " +\n" + mountPatch("containers", "") + "\n"
 	// Only new ephemeral containers: those that exist are immutable.
 	ephemeralPatch = mountPatch("ephemeralContainers",
-		"\n  !oldObject.spec.?ephemeralContainers.orValue([]).exists(o, o.name == c.name),") + "\n"
+		"\n  !oldObject.spec.?ephemeralContainers.orValue([]).exists(o, o.name == c.name) &&") + "\n"
 )

@@ -53,12 +53,19 @@ func mountPatch(list string, m injection.Mount, also ...kyverno.Condition) kyver
 	covered := "['" + strings.Join(m.Covered(), "', '") + "']"
 	return kyverno.ForEachMutation{
 		List: "request.object.spec." + list + "[]",
-		AnyAllConditions: &kyverno.AnyAllConditions{AllConditions: append(also,
+		AnyAllConditions: &kyverno.AnyAllConditions{AllConditions: append(also, masked(),
 			count(fmt.Sprintf("element.volumeMounts[?contains(%s, mountPath)]", covered), "Equals"),
 		)},
 		PatchesJSON6902: fmt.Sprintf("- op: add\n  path: /spec/%s/{{elementIndex}}/volumeMounts/-\n  value: {name: %s, mountPath: %s, readOnly: true}\n",
 			list, m.Volume, m.Path),
 	}
+}
+
+// masked: not procMount: Unmasked, or the pod insists. What is absent is
+// null, which equals neither.
+func masked() kyverno.Condition {
+	return condition(fmt.Sprintf("{{ element.securityContext.procMount != '%s' || request.object.metadata.labels.\"%s\" == '%s' }}",
+		injection.Unmasked, injection.UnmaskedLabel, injection.Enabled), "Equals", true)
 }
 
 // notForeign: a volume of that name which is not podview's is the user's.

@@ -74,11 +74,12 @@ func Everywhere() Variant {
 	return Variant{Mounts: mounts(func(p paths.Path) bool { return p.Everywhere })}
 }
 
-// Pressure has /proc/pressure, which runc refuses and crun accepts.
+// Pressure has /proc/pressure, which runc refuses and crun accepts, as far as
+// every kernel has it.
 func Pressure() Variant {
 	return Variant{
 		Suffix: "-pressure",
-		Mounts: mounts(func(p paths.Path) bool { return strings.HasPrefix(p.Path, "/proc/pressure/") }),
+		Mounts: mounts(func(p paths.Path) bool { return strings.HasPrefix(p.Path, "/proc/pressure/") && !p.Rare }),
 	}
 }
 

@@ -10,6 +10,15 @@ const (
 	Disabled = label.Disabled
 )
 
+// Unmasked is the procMount of containers that get no mounts: with a file
+// mounted over its /proc, the kernel refuses a new procfs to a user namespace
+// in the container, which is what procMount is for. UnmaskedLabel, Enabled on
+// the pod, insists.
+const (
+	Unmasked      = "Unmasked"
+	UnmaskedLabel = label.UnmaskedKey
+)
+
 // Names that Kubernetes gives.
 const (
 	NamespaceLabel   = "kubernetes.io/metadata.name"

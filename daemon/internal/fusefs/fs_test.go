@@ -55,7 +55,7 @@ func TestTree(t *testing.T) {
 	for path, want := range map[string]string{
 		"":                        "proc sys",
 		"proc":                    "cpuinfo diskstats loadavg meminfo pressure slabinfo stat swaps uptime",
-		"proc/pressure":           "cpu io memory",
+		"proc/pressure":           "cpu io irq memory",
 		"sys/devices/system":      "cpu node",
 		"sys/devices/system/cpu":  "cpu0 link online",
 		"sys/devices/system/node": "",

@@ -14,6 +14,8 @@ type container struct {
 	pid    int
 	name   string // NAMESPACE/POD/CONTAINER, for the log
 	mounts []*api.Mount
+	// spares: see sparesUnmasked.
+	spares bool
 }
 
 // attacher gives running containers the view, while it is served, apart from

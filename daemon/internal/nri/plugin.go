@@ -9,6 +9,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/podview/podview/daemon/internal/reattach"
+	"github.com/podview/podview/daemon/paths"
 )
 
 // plugin answers the runtime's calls. It subscribes to what it has methods
@@ -77,16 +78,42 @@ func (p *plugin) Synchronize(_ context.Context, pods []*api.PodSandbox, containe
 }
 
 func running(pod *api.PodSandbox, c *api.Container) container {
-	return container{id: c.GetId(), pid: int(c.GetPid()), name: nameOf(pod, c), mounts: c.GetMounts()}
+	return container{id: c.GetId(), pid: int(c.GetPid()), name: nameOf(pod, c), mounts: c.GetMounts(), spares: sparesUnmasked(pod, c)}
 }
 
 func nameOf(pod *api.PodSandbox, c *api.Container) string {
 	return strings.Join([]string{pod.GetNamespace(), pod.GetName(), c.GetName()}, "/")
 }
 
-// attachTo gives one running container what it lacks of the view.
+// detach makes a container with procMount: Unmasked see the kernel's files.
+func detach(c container, procfs string) {
+	var all []string
+	for _, p := range paths.All {
+		all = append(all, p.Path)
+	}
+	report := reattach.Detach(reattach.Config{Proc: procfs}, reattach.Target{PID: c.pid, ID: c.id, Paths: all})
+	switch failed := report.Err(); {
+	case failed != nil:
+		klog.ErrorS(failed, "Could not take the view off a container with procMount Unmasked", "container", c.name)
+	case len(report.Replaced) > 0:
+		klog.InfoS("Took the view off a container with procMount Unmasked", "container", c.name, "paths", len(report.Replaced), "took", report.Took)
+	}
+}
+
+// attachTo gives one running container what it lacks of the view, or takes
+// off it what it is not to have.
 func attachTo(rules Rules, procfs string) func(container, []string) error {
 	return func(c container, has []string) error {
+		if c.spares {
+			switch unmasked, err := reattach.Unmasked(procfs, c.pid); {
+			case err != nil: // left as it is
+				klog.ErrorS(err, "Could not look for what is over its /proc", "container", c.name)
+				return nil
+			case unmasked:
+				detach(c, procfs)
+				return nil
+			}
+		}
 		report, err := reattach.Attach(
 			reattach.Config{View: rules.View, Proc: procfs},
 			reattach.Target{PID: c.pid, ID: c.id, Paths: rules.Attachable(c.mounts, has)})

@@ -7,14 +7,17 @@ import (
 )
 
 var (
-	pressureCPU    = pressureFile("/proc/pressure/cpu", "cpu.pressure")
-	pressureIO     = pressureFile("/proc/pressure/io", "io.pressure")
-	pressureMemory = pressureFile("/proc/pressure/memory", "memory.pressure")
+	pressureCPU    = pressureFile("/proc/pressure/cpu", "cpu.pressure", "some", "full")
+	pressureIO     = pressureFile("/proc/pressure/io", "io.pressure", "some", "full")
+	pressureMemory = pressureFile("/proc/pressure/memory", "memory.pressure", "some", "full")
+	// Interrupts take the time of all tasks of a CPU alike, so there is no some.
+	pressureIRQ = pressureFile("/proc/pressure/irq", "irq.pressure", "full")
 )
 
-func pressureFile(path, source string) File {
-	field := func(name string) Field {
-		return Field{name, "the host's; on hybrid hosts as on v2", source, "the cgroup's", "the container's own"}
+func pressureFile(path, source string, lines ...string) File {
+	var fields []Field
+	for _, name := range lines {
+		fields = append(fields, Field{name, "the host's; on hybrid hosts as on v2", source, "the cgroup's", "the container's own"})
 	}
 	return File{
 		Path:  path,
@@ -23,7 +26,7 @@ func pressureFile(path, source string) File {
 		Append: func(dst, _ []byte, c *view.Container) ([]byte, error) {
 			return appendPressure(dst, path, c.Raw)
 		},
-		Fields: []Field{field("some"), field("full")},
+		Fields: fields,
 	}
 }
 

@@ -58,4 +58,5 @@ var All = []*File{
 	&pressureCPU,
 	&pressureIO,
 	&pressureMemory,
+	&pressureIRQ,
 }

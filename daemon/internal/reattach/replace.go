@@ -16,14 +16,19 @@ const attachTimeout = 10 * time.Second
 
 // attach replaces in c's mount namespace what j judges to be ours.
 func (v *view) attach(procfs string, c *Container, j *judge) {
-	done := make(chan Container, 1)
-	before := *c
 	// The timeout leaves this one behind.
 	j = j.clone()
+	c.bounded(func(c *Container) { v.attachNow(procfs, c, j) })
+}
+
+// bounded waits for work on c no longer than attachTimeout.
+func (c *Container) bounded(work func(*Container)) {
+	done := make(chan Container, 1)
+	before := *c
 	go func() {
 		// All that it opens is closed by it, also after the timeout.
 		after := before
-		v.attachNow(procfs, &after, j)
+		work(&after)
 		done <- after
 	}()
 	select {

@@ -26,4 +26,4 @@ func (s *source) Pressure(p cgroup.Place, resource string, dst []byte) ([]byte, 
 	return dst, err
 }
 
-var pressureFiles = map[string]string{"cpu": "cpu.pressure", "io": "io.pressure", "memory": "memory.pressure"}
+var pressureFiles = map[string]string{"cpu": "cpu.pressure", "io": "io.pressure", "memory": "memory.pressure", "irq": "irq.pressure"}

@@ -1,0 +1,28 @@
+package nri
+
+import (
+	"slices"
+
+	"github.com/containerd/nri/pkg/api"
+
+	"github.com/podview/podview/daemon/label"
+)
+
+// A container with procMount: Unmasked is to mount a /proc of its own, in a
+// user namespace in it. The kernel allows that while it sees a /proc with
+// nothing over it (fs/namespace.c, mnt_already_visible), so the view stays
+// away. The runtime does not tell plugins of procMount: what a container has
+// over its /proc does, once it runs (reattach.Unmasked).
+
+// sparesUnmasked tells whether such a container is left alone. Its pod can
+// insist. A privileged container has nothing over its /proc either, and gets
+// the view as by the policies, which know one from the other; here its
+// writable /sys does.
+func sparesUnmasked(pod *api.PodSandbox, c *api.Container) bool {
+	if pod.GetLabels()[label.UnmaskedKey] == label.Enabled {
+		return false
+	}
+	return !slices.ContainsFunc(c.GetMounts(), func(m *api.Mount) bool {
+		return m.GetType() == "sysfs" && m.GetDestination() == "/sys" && !slices.Contains(m.GetOptions(), "ro")
+	})
+}
