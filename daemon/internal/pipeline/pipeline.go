@@ -25,6 +25,8 @@ type Config struct {
 	// ByQuota counts a CPU quota when numbering CPUs; false shows the whole
 	// cpuset (--cpu-view).
 	ByQuota bool
+	// NodeUptime shows the host's /proc/uptime (--uptime).
+	NodeUptime bool
 	// NowNsec is CLOCK_BOOTTIME, which process start times are in.
 	NowNsec func() uint64
 	Metrics *metrics.Metrics

@@ -23,7 +23,7 @@ var stat = File{
 			"the container's own; the limit is then the CPUs it may run on"},
 		{"intr", "", "", "the host's: interrupts are the machine's", "the host's"},
 		{"ctxt", "", "", "the host's", "the host's"},
-		{"btime", "", "", "the host's: ps adds a process's start time, which counts from the host's boot, to it", "the host's"},
+		{"btime", "", "", "the host's: ps adds a process's start time, which counts from the host's boot, to it; in a time namespace, where both are shifted, that namespace's start", "the host's"},
 		{"processes", "", "", "the host's", "the host's"},
 		{"procs_running", "cgroup.procs", "cgroup.procs", "the container's running threads, at least 1: the reader itself runs; counted while somebody reads /proc/loadavg, else 1", "the container's own"},
 		{"procs_blocked", "cgroup.procs", "cgroup.procs", "the container's threads in uninterruptible sleep; counted while somebody reads /proc/loadavg, else 0", "the container's own"},
@@ -62,6 +62,8 @@ func appendStat(dst, host []byte, c *view.Container) ([]byte, error) {
 			dst = appendStatLine(dst, name, max(1, c.Load.Running))
 		case string(name) == "procs_blocked":
 			dst = appendStatLine(dst, name, max(0, c.Load.Blocked))
+		case string(name) == "btime" && c.InTimeNamespace:
+			dst = appendBtime(dst, line, values, c.TimeOffsetNsec)
 		default:
 			dst = append(dst, line...)
 		}

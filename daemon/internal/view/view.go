@@ -13,8 +13,14 @@ type Container struct {
 	Times []CPUTimes
 	// UptimeNsec is the time since the container started.
 	UptimeNsec uint64
-	Load       Load
-	IO         []cgroup.DeviceIO
+	// InTimeNamespace is set for a caller in a time namespace of its own. The
+	// kernel then adds TimeOffsetNsec to CLOCK_BOOTTIME, which is BootNsec
+	// with it, and to start times, and takes it off the time of boot.
+	InTimeNamespace bool
+	BootNsec        uint64
+	TimeOffsetNsec  int64
+	Load            Load
+	IO              []cgroup.DeviceIO
 	// Raw is the cgroup's own file where one is passed through (slabinfo,
 	// pressure); nil where the kernel has none.
 	Raw []byte

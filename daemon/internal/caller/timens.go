@@ -1,0 +1,121 @@
+package caller
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/podview/podview/daemon/internal/host"
+)
+
+// timeOffset is how far CLOCK_BOOTTIME in a process's time namespace is ahead
+// of ours; usually negative. own is false in our own time namespace.
+type timeOffset struct {
+	known, own bool
+	nsec       int64
+}
+
+// maxOffsetSec is 73 years, so that sums with it fit an int64 of nanoseconds.
+// The kernel allows twice that.
+const maxOffsetSec = math.MaxInt64 / int64(1e9) / 4
+
+// TimeOffset is how many nanoseconds CLOCK_BOOTTIME in the caller's time
+// namespace is ahead of ours. own is false when it is in ours, or when that
+// can't be told: then its uptime is the container's, as without such
+// namespaces.
+//
+// The answer is kept for the thread's life. One that joins another time
+// namespace after it has read (setns(2), by itself) is not noticed.
+func (r *Resolver) TimeOffset(c *Caller) (nsec int64, own bool) {
+	if c.self == nil || r.timeNS == "" {
+		return 0, false
+	}
+	c.self.mu.Lock()
+	defer c.self.mu.Unlock()
+	if offset := &c.self.timeOffset; !offset.known {
+		*offset = r.readTimeOffset(c.TID, c.initPID)
+	}
+	return c.self.timeOffset.nsec, c.self.timeOffset.own
+}
+
+// readTimeOffset: the kernel tells the offsets of the namespace that a
+// process's children will be in, which need not be its own. Its pid
+// namespace's init may tell them then.
+func (r *Resolver) readTimeOffset(tid, init int) timeOffset {
+	none := timeOffset{known: true}
+	ns, err := os.Readlink(r.pidFile(tid, "ns/time"))
+	if err != nil || ns == r.timeNS {
+		return none
+	}
+	for _, pid := range []int{tid, init} {
+		if !r.childrenIn(pid, ns) {
+			continue
+		}
+		nsec, err := readOffsets(r.pidFile(pid, "timens_offsets"))
+		if err != nil {
+			return none
+		}
+		return timeOffset{known: true, own: true, nsec: nsec - r.ownOffset}
+	}
+	return none
+}
+
+func (r *Resolver) childrenIn(pid int, ns string) bool {
+	if pid == 0 {
+		return false
+	}
+	children, err := os.Readlink(r.pidFile(pid, "ns/time_for_children"))
+	return err == nil && children == ns
+}
+
+func (r *Resolver) pidFile(pid int, name string) string {
+	return filepath.Join(r.proc, strconv.Itoa(pid), name)
+}
+
+// learnOwnTime fills what others' time namespaces are compared with. Kernels
+// before 5.6 have none.
+func (r *Resolver) learnOwnTime() {
+	ns, err := os.Readlink(filepath.Join(r.proc, "self/ns/time"))
+	if err != nil {
+		return
+	}
+	if offset, err := readOffsets(filepath.Join(r.proc, "self/timens_offsets")); err == nil {
+		r.timeNS, r.ownOffset = ns, offset
+	}
+}
+
+func readOffsets(file string) (int64, error) {
+	text, err := host.ReadFile(file, nil)
+	if err != nil {
+		return 0, err
+	}
+	nsec, err := parseOffsets(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", file, err)
+	}
+	return nsec, nil
+}
+
+// parseOffsets reads the line of CLOCK_BOOTTIME, "boottime  -1234  567", in
+// seconds and nanoseconds; the latter always count up.
+func parseOffsets(text []byte) (int64, error) {
+	for line := range bytes.Lines(text) {
+		fields := bytes.Fields(line)
+		if len(fields) != 3 || string(fields[0]) != "boottime" {
+			continue
+		}
+		sec, err := strconv.ParseInt(string(fields[1]), 10, 64)
+		if err != nil || sec < -maxOffsetSec || sec > maxOffsetSec {
+			return 0, fmt.Errorf("%.80q is not a number of seconds", fields[1])
+		}
+		nsec, err := strconv.ParseInt(string(fields[2]), 10, 64)
+		if err != nil || nsec < 0 || nsec >= 1e9 {
+			return 0, fmt.Errorf("%.80q is not a number of nanoseconds", fields[2])
+		}
+		return sec*1e9 + nsec, nil
+	}
+	return 0, fmt.Errorf("no line of boottime in %.80q", text)
+}

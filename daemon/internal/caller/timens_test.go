@@ -1,0 +1,83 @@
+package caller
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+
+	"github.com/podview/podview/daemon/internal/host"
+	"github.com/podview/podview/daemon/internal/timens"
+)
+
+func TestParseOffsets(t *testing.T) {
+	for text, want := range map[string]int64{
+		"monotonic           0         0\nboottime            0         0\n": 0,
+		"monotonic           5         0\nboottime           -2 750000000\n": -1_250_000_000,
+		"boottime 864000 1\n":                 864000*1e9 + 1,
+		"boottime -2305843009 0\n":            -2305843009 * 1e9,
+		"boottime -1 999999999\nboottime 7 0": -1,
+	} {
+		if got, err := parseOffsets([]byte(text)); err != nil || got != want {
+			t.Errorf("%q: %d, %v, want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{
+		"", "\n", "boottime\n", "boottime 1\n", "boottime 1 2 3\n", "monotonic 1 2\n", "boottime x 0\n",
+		"boottime 1 -1\n", "boottime 1 1000000000\n", "boottime 1 x\n", "boottime 99999999999999999999 0\n",
+		"boottime 4611686018 0\n", "boottime -4611686018 0\n",
+	} {
+		if got, err := parseOffsets([]byte(text)); err == nil {
+			t.Errorf("%q: %d", text, got)
+		}
+	}
+}
+
+// TestTimeOffset asks for that of a process in a namespace of the kernel's.
+func TestTimeOffset(t *testing.T) {
+	const ago = 5e9
+	now, err := timens.Now()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command("sleep", "60")
+	started := make(chan error)
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		runtime.LockOSThread()
+		err := timens.Enter(now - ago)
+		if err == nil {
+			err = child.Start()
+		}
+		started <- err
+		<-ended
+	}()
+	if err := <-started; err != nil {
+		t.Skip("no time namespace: ", err) // not root, or an old kernel
+	}
+	defer func() { _ = child.Process.Kill(); _ = child.Wait() }()
+	r, err := NewResolver(host.Root{Proc: "/proc"}, host.NewKept(10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		pid  int
+		nsec int64
+		own  bool
+	}{
+		"in it":      {child.Process.Pid, -int64(now - ago), true},
+		"this one":   {os.Getpid(), 0, false},
+		"the host's": {os.Getppid(), 0, false},
+	} {
+		for range 2 { // the second from memory
+			c, err := r.Identify(test.pid, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if nsec, own := r.TimeOffset(c); nsec != test.nsec || own != test.own {
+				t.Errorf("%s: %d, %t, want %d, %t", name, nsec, own, test.nsec, test.own)
+			}
+		}
+	}
+}
