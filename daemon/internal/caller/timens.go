@@ -79,7 +79,8 @@ func (r *Resolver) pidFile(pid int, name string) string {
 // before 5.6 have none.
 func (r *Resolver) learnOwnTime() {
 	ns, err := os.Readlink(filepath.Join(r.proc, "self/ns/time"))
-	if err != nil {
+	children, errChildren := os.Readlink(filepath.Join(r.proc, "self/ns/time_for_children"))
+	if err != nil || errChildren != nil || ns != children {
 		return
 	}
 	if offset, err := readOffsets(filepath.Join(r.proc, "self/timens_offsets")); err == nil {

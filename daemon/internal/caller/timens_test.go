@@ -40,6 +40,10 @@ func TestTimeOffset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r, err := NewResolver(host.Root{Proc: "/proc"}, host.NewKept(10))
+	if err != nil {
+		t.Fatal(err)
+	}
 	child := exec.Command("sleep", "60")
 	started := make(chan error)
 	ended := make(chan struct{})
@@ -57,10 +61,6 @@ func TestTimeOffset(t *testing.T) {
 		t.Skip("no time namespace: ", err) // not root, or an old kernel
 	}
 	defer func() { _ = child.Process.Kill(); _ = child.Wait() }()
-	r, err := NewResolver(host.Root{Proc: "/proc"}, host.NewKept(10))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, test := range map[string]struct {
 		pid  int
 		nsec int64
