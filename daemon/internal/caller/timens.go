@@ -1,14 +1,11 @@
 package caller
 
 import (
-	"bytes"
-	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
 
-	"github.com/podview/podview/daemon/internal/host"
+	"github.com/podview/podview/daemon/internal/timens"
 )
 
 // timeOffset is how far CLOCK_BOOTTIME in a process's time namespace is ahead
@@ -17,10 +14,6 @@ type timeOffset struct {
 	known, own bool
 	nsec       int64
 }
-
-// maxOffsetSec is 73 years, so that sums with it fit an int64 of nanoseconds.
-// The kernel allows twice that.
-const maxOffsetSec = math.MaxInt64 / int64(1e9) / 4
 
 // TimeOffset is how many nanoseconds CLOCK_BOOTTIME in the caller's time
 // namespace is ahead of ours. own is false when it is in ours, or when that
@@ -54,7 +47,7 @@ func (r *Resolver) readTimeOffset(tid, init int) timeOffset {
 		if !r.childrenIn(pid, ns) {
 			continue
 		}
-		nsec, err := readOffsets(r.pidFile(pid, "timens_offsets"))
+		nsec, err := timens.Offset(r.pidFile(pid, "timens_offsets"))
 		if err != nil {
 			return none
 		}
@@ -83,40 +76,7 @@ func (r *Resolver) learnOwnTime() {
 	if err != nil || errChildren != nil || ns != children {
 		return
 	}
-	if offset, err := readOffsets(filepath.Join(r.proc, "self/timens_offsets")); err == nil {
+	if offset, err := timens.Offset(filepath.Join(r.proc, "self/timens_offsets")); err == nil {
 		r.timeNS, r.ownOffset = ns, offset
 	}
-}
-
-func readOffsets(file string) (int64, error) {
-	text, err := host.ReadFile(file, nil)
-	if err != nil {
-		return 0, err
-	}
-	nsec, err := parseOffsets(text)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", file, err)
-	}
-	return nsec, nil
-}
-
-// parseOffsets reads the line of CLOCK_BOOTTIME, "boottime  -1234  567", in
-// seconds and nanoseconds; the latter always count up.
-func parseOffsets(text []byte) (int64, error) {
-	for line := range bytes.Lines(text) {
-		fields := bytes.Fields(line)
-		if len(fields) != 3 || string(fields[0]) != "boottime" {
-			continue
-		}
-		sec, err := strconv.ParseInt(string(fields[1]), 10, 64)
-		if err != nil || sec < -maxOffsetSec || sec > maxOffsetSec {
-			return 0, fmt.Errorf("%.80q is not a number of seconds", fields[1])
-		}
-		nsec, err := strconv.ParseInt(string(fields[2]), 10, 64)
-		if err != nil || nsec < 0 || nsec >= 1e9 {
-			return 0, fmt.Errorf("%.80q is not a number of nanoseconds", fields[2])
-		}
-		return sec*1e9 + nsec, nil
-	}
-	return 0, fmt.Errorf("no line of boottime in %.80q", text)
 }

@@ -31,15 +31,11 @@ func Enter(startNsec uint64) error {
 	// The kernel has no such file below /proc/PID/task, hence not of
 	// /proc/thread-self.
 	file := fmt.Sprintf("/proc/%d/timens_offsets", unix.Gettid())
-	return os.WriteFile(file, []byte(offsets(startNsec)), 0)
-}
-
-// offsets is what the kernel reads: seconds, and nanoseconds that count up
-// from them.
-func offsets(startNsec uint64) string {
-	const second = 1e9
-	sec := (startNsec + second - 1) / second
-	return fmt.Sprintf("boottime -%d %d", sec, sec*second-startNsec)
+	old, err := Offset(file) // the caller's own namespace's
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(formatOffset(old-int64(startNsec))), 0)
 }
 
 // Make makes a namespace as Enter does. It lasts as long as the file is open

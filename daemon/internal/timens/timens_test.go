@@ -10,19 +10,6 @@ import (
 	"testing"
 )
 
-func TestOffsets(t *testing.T) {
-	for start, want := range map[uint64]string{
-		0:             "boottime -0 0",
-		1:             "boottime -1 999999999",
-		1_000_000_000: "boottime -1 0",
-		1_250_000_000: "boottime -2 750000000",
-	} {
-		if got := offsets(start); got != want {
-			t.Errorf("%d: %q, want %q", start, got, want)
-		}
-	}
-}
-
 func now(t *testing.T) uint64 {
 	t.Helper()
 	nsec, err := Now()
