@@ -100,6 +100,7 @@ func (r *containerRuntime) create(pod *api.PodSandbox, mounts ...*api.Mount) (*a
 			{Destination: "/proc", Type: "proc", Source: "proc"},
 			{Destination: "/sys", Type: "sysfs", Source: "sysfs"},
 		}, mounts...),
+		Linux: &api.LinuxContainer{Namespaces: namespaces(pod)},
 	}
 	own := slices.Clone(c.Mounts) // the request's are changed for the next plugin
 	response, err := r.nri.CreateContainer(context.Background(), &api.CreateContainerRequest{Pod: pod, Container: c})
@@ -107,6 +108,7 @@ func (r *containerRuntime) create(pod *api.PodSandbox, mounts ...*api.Mount) (*a
 		return nil, err
 	}
 	c.Mounts = append(own, response.GetAdjust().GetMounts()...)
+	c.Linux.Namespaces = append(namespaces(pod), response.GetAdjust().GetLinux().GetNamespaces()...)
 	return c, nil
 }
 
@@ -117,7 +119,7 @@ func (r *containerRuntime) run(t *testing.T, pod *api.PodSandbox, userNamespace 
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := startProcess(t, c.Id, c.Mounts, userNamespace)
+	p := startProcess(t, c, userNamespace)
 	c.Pid, c.State = uint32(p.pid), api.ContainerState_CONTAINER_RUNNING
 	r.mutex.Lock()
 	r.containers = append(r.containers, c)

@@ -79,7 +79,7 @@ type timeNamespaces struct {
 	proven map[runtimeKind]bool // can join one, or not
 }
 
-// newTimeNamespaces returns nil on a kernel that can't make one.
+// newTimeNamespaces returns nil where the kernel makes none.
 func newTimeNamespaces(procfs string) *timeNamespaces {
 	now, err := timens.Now()
 	if err == nil {
@@ -89,7 +89,7 @@ func newTimeNamespaces(procfs string) *timeNamespaces {
 		}
 	}
 	if err != nil {
-		klog.ErrorS(err, "This kernel makes no time namespace; containers start without")
+		klog.ErrorS(err, "No time namespace can be made; containers start without")
 		return nil
 	}
 	return &timeNamespaces{
