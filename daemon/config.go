@@ -21,6 +21,7 @@ type config struct {
 	cgroup    string
 	cpuView   string
 	cpuChoice string
+	uptime    string
 	keptFiles int
 	statCache time.Duration
 }
@@ -34,6 +35,7 @@ func (c *config) register(flags *flag.FlagSet) {
 	flags.DurationVar(&c.statCache, "stat-cache", 10*time.Millisecond, "how old the cgroups' memory.stat and the host's meminfo, stat and diskstats may be; limits and usage are always new; 0 turns it off")
 	flags.StringVar(&c.cpuView, "cpu-view", "quota", "number of CPUs shown: quota (CPU limit, rounded up) or cpuset (every CPU a container may run on)")
 	flags.StringVar(&c.cpuChoice, "cpu-choice", "spread", "which CPUs are shown where the limit is smaller than the cpuset: spread (neighbours, others for each container) or first (the lowest, for all containers the same)")
+	flags.StringVar(&c.uptime, "uptime", "container", "/proc/uptime: container (since its start) or node (since the node's; ages of processes, as ps -o etimes and pgrep --older reckon them, are right then); a container in a time namespace has that one's")
 }
 
 func (c *config) validate() error {
@@ -45,6 +47,9 @@ func (c *config) validate() error {
 	}
 	if !slices.Contains([]string{"spread", "first"}, c.cpuChoice) {
 		return fmt.Errorf("--cpu-choice=%q is not spread or first", c.cpuChoice)
+	}
+	if !slices.Contains([]string{"container", "node"}, c.uptime) {
+		return fmt.Errorf("--uptime=%q is not container or node", c.uptime)
 	}
 	if c.keptFiles < 0 {
 		return fmt.Errorf("--kept-files=%d is negative", c.keptFiles)
@@ -64,7 +69,7 @@ func (c *config) pipeline(m *metrics.Metrics) (p *pipeline.Pipeline, mode string
 	}
 	p, err = pipeline.New(pipeline.Config{
 		Root: c.root, Hierarchies: hierarchies, Kept: kept, MaxAge: c.statCache,
-		ByQuota: c.cpuView == "quota", FirstCPUs: c.cpuChoice == "first",
+		ByQuota: c.cpuView == "quota", FirstCPUs: c.cpuChoice == "first", NodeUptime: c.uptime == "node",
 		NowNsec: boottime, Metrics: m,
 	})
 	return p, mode, err

@@ -32,6 +32,7 @@ func parseNRI(args []string) (c nriConfig, code int, ok bool) {
 	flags.StringVar(&c.Proc, "host-proc", "/proc", "the host's procfs")
 	flags.StringVar(&c.Socket, "socket", "/var/run/nri/nri.sock", "the container runtime's NRI socket")
 	flags.BoolVar(&c.Rules.Pressure, "pressure", false, "attach /proc/pressure to running containers, too")
+	flags.BoolVar(&c.TimeNamespace, "time-namespace", false, "give each container a time namespace, so that its uptime and the ages of its processes agree in every program; where the kernel or the runtime (runc before 1.2) can't, containers start without")
 	flags.StringVar(&c.namespaces, "namespaces", "", "namespaces, with commas, whose pods get the view without the label podview.dev/inject")
 	flags.StringVar(&c.handlers, "runtime-handlers", "crun", "runtime handlers, with commas, whose pods get the view as those of the default one do")
 	if code, ok := parse(flags, args); !ok {
@@ -66,7 +67,7 @@ func nriCommand(args []string) int {
 	signal.Ignore(unix.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	klog.InfoS("Serving NRI", "socket", c.Socket, "mount", c.Rules.View, "pressure", c.Rules.Pressure, "version", version)
+	klog.InfoS("Serving NRI", "socket", c.Socket, "mount", c.Rules.View, "pressure", c.Rules.Pressure, "timeNamespace", c.TimeNamespace, "version", version)
 	view := c.Rules.View
 	c.Source = nri.Source{
 		Mounted: func() (string, error) { return viewOn(view) },

@@ -31,15 +31,15 @@ type process struct {
 	answers *bufio.Reader
 }
 
-// startProcess starts a container with these mounts, in a cgroup that is
-// named after it.
-func startProcess(t *testing.T, id string, mounts []*api.Mount, userNamespace bool) *process {
+// startProcess starts a container with its mounts and time namespace, in a
+// cgroup that is named after it.
+func startProcess(t *testing.T, c *api.Container, mounts []*api.Mount, userNamespace bool) *process {
 	t.Helper()
 	text, err := json.Marshal(mounts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("/proc/self/exe")
+	cmd := inTime(t, timeNamespace(c))
 	cmd.Env = append(os.Environ(), containerEnv+"="+string(text))
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID}
@@ -60,7 +60,7 @@ func startProcess(t *testing.T, id string, mounts []*api.Mount, userNamespace bo
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	group := newCgroup(t, id)
+	group := newCgroup(t, c.Id)
 	t.Cleanup(func() { // before the cgroup is removed
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()

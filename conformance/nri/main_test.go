@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -105,6 +106,9 @@ func startPlugin(t *testing.T, r *containerRuntime, view string, more ...string)
 	t.Helper()
 	args := append([]string{podview(t), "nri", "--mount=" + view, "--socket=" + r.socket()}, more...)
 	limited := []string{"setpriv", "--bounding-set=" + pluginCapabilities}
+	if slices.Contains(more, "--time-namespace") { // the component adds it
+		limited[1] += ",+sys_time"
+	}
 	if err := exec.Command(limited[0], append(limited[1:], "true")...).Run(); err == nil { // busybox's cannot
 		args = append(limited, args...)
 	} else {

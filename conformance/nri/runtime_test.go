@@ -105,6 +105,7 @@ func (r *containerRuntime) createWithSys(pod *api.PodSandbox, sys []string, moun
 			{Destination: "/proc", Type: "proc", Source: "proc"},
 			{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: sys},
 		}, mounts...),
+		Linux: &api.LinuxContainer{Namespaces: namespaces(pod)},
 	}
 	own := slices.Clone(c.Mounts) // the request's are changed for the next plugin
 	response, err := r.nri.CreateContainer(context.Background(), &api.CreateContainerRequest{Pod: pod, Container: c})
@@ -112,6 +113,7 @@ func (r *containerRuntime) createWithSys(pod *api.PodSandbox, sys []string, moun
 		return nil, err
 	}
 	c.Mounts = append(own, response.GetAdjust().GetMounts()...)
+	c.Linux.Namespaces = append(namespaces(pod), response.GetAdjust().GetLinux().GetNamespaces()...)
 	return c, nil
 }
 
@@ -130,7 +132,7 @@ func (r *containerRuntime) run(t *testing.T, pod *api.PodSandbox, userNamespace 
 // startContainer starts the process of a container that is created.
 func (r *containerRuntime) startContainer(t *testing.T, pod *api.PodSandbox, c *api.Container, mounts []*api.Mount, userNamespace bool) *process {
 	t.Helper()
-	p := startProcess(t, c.Id, mounts, userNamespace)
+	p := startProcess(t, c, mounts, userNamespace)
 	c.Pid, c.State = uint32(p.pid), api.ContainerState_CONTAINER_RUNNING
 	r.mutex.Lock()
 	r.containers = append(r.containers, c)

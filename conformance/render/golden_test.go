@@ -100,7 +100,7 @@ func TestGoldens(t *testing.T) {
 
 // A golden of an overlay that is gone is reviewed by nobody.
 func TestNoOtherGoldens(t *testing.T) {
-	known := map[string]bool{"argocd-application.yaml": true, "flux-daemon.yaml": true, "with-monitoring.yaml": true, "with-nri-pressure.yaml": true}
+	known := map[string]bool{"argocd-application.yaml": true, "flux-daemon.yaml": true, "with-monitoring.yaml": true, "with-nri-pressure.yaml": true, "with-nri-time-namespace.yaml": true}
 	for _, target := range overlays(t) {
 		known[testName(target)+".yaml"] = true
 	}
@@ -152,6 +152,10 @@ func TestMonitoring(t *testing.T) {
 
 func TestNRIPressure(t *testing.T) {
 	with(t, "with-nri-pressure", "nri", "monitoring", "nri-pressure")
+}
+
+func TestNRITimeNamespace(t *testing.T) {
+	with(t, "with-nri-time-namespace", "nri", "nri-pressure", "nri-time-namespace")
 }
 
 // with builds an overlay with more components.

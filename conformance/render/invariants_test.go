@@ -92,11 +92,15 @@ func checkDaemonSet(t *testing.T, d appsv1.DaemonSet) {
 func checkPlugin(t *testing.T, name string, daemon, plugin corev1.Container) {
 	t.Helper()
 	security := plugin.SecurityContext
+	rights := []corev1.Capability{"SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"}
+	if slices.Contains(plugin.Args, "--time-namespace") {
+		rights = append(rights, "SYS_TIME")
+	}
 	if plugin.Name != "nri" || plugin.Args[0] != "nri" || plugin.Image != daemon.Image || !slices.Contains(daemon.Args, plugin.Args[1]) {
 		t.Errorf("%s: container %s of %s with %q", name, plugin.Name, plugin.Image, plugin.Args)
 	}
 	if security.Privileged != nil || !slices.Equal(security.Capabilities.Drop, []corev1.Capability{"ALL"}) ||
-		!slices.Equal(security.Capabilities.Add, []corev1.Capability{"SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"}) {
+		!slices.Equal(security.Capabilities.Add, rights) {
 		t.Errorf("%s: the plugin's rights are %v", name, security)
 	}
 	for _, m := range plugin.VolumeMounts {

@@ -46,6 +46,8 @@ type Resolver struct {
 	proc      string
 	hostNS    string
 	hostInode uint64
+	timeNS    string // our own time namespace; "" where the kernel has none
+	ownOffset int64  // its CLOCK_BOOTTIME's, as TimeOffset's
 	inits     initCache
 	processes *host.Files[int, process]
 	buffers   sync.Pool // of *[]byte
@@ -69,6 +71,7 @@ func NewResolver(root host.Root, kept *host.Kept) (*Resolver, error) {
 	if inode, err := host.Inode(filepath.Join(root.Proc, "self/ns/pid")); err == nil {
 		r.hostInode = inode
 	}
+	r.learnOwnTime()
 	return r, nil
 }
 

@@ -36,9 +36,10 @@ type process struct {
 	changes    uint64
 
 	// The times and numbers that never change, once asked for.
-	started   bool
-	start     start
-	pidInside int // 0: not asked for yet
+	started    bool
+	start      start
+	pidInside  int // 0: not asked for yet
+	timeOffset timeOffset
 }
 
 // process finds a process that is alive.

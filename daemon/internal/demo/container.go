@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/podview/podview/daemon/internal/timens"
 )
 
 // container is the command's process, from demo-init on. Its pid is 1 in its
@@ -56,18 +59,50 @@ func startInit(view string, command []string) (*container, error) {
 		return nil, err
 	}
 	defer read.Close()
-	cmd := exec.Command("/proc/self/exe", append([]string{InitCommand, view}, command...)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.ExtraFiles = []*os.File{read} // gateFD
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS,
-		Pdeathsig:  syscall.SIGKILL,
+	newCommand := func() *exec.Cmd {
+		cmd := exec.Command("/proc/self/exe", append([]string{InitCommand, view}, command...)...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		cmd.ExtraFiles = []*os.File{read} // gateFD
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS,
+			Pdeathsig:  syscall.SIGKILL,
+		}
+		return cmd
 	}
-	if err := cmd.Start(); err != nil {
+	cmd := newCommand()
+	if !startInTime(cmd) {
+		cmd = newCommand()
+		err = cmd.Start()
+	}
+	if err != nil {
 		write.Close()
 		return nil, fmt.Errorf("new pid and mount namespaces: %w", err)
 	}
 	return &container{cmd: cmd, gate: write}, nil
+}
+
+// startInTime starts cmd in a time namespace that begins now, so that uptime
+// and the ages of processes agree. It is false where the kernel can't: it has
+// none before Linux 5.6, and before 6.1 none for a process that shares memory
+// with its parent until it has called exec, as Go starts them.
+func startInTime(cmd *exec.Cmd) bool {
+	started := make(chan bool)
+	go func() {
+		// For good: the thread's other children would be in there too. It
+		// stays, because the command is killed (Pdeathsig) when it ends.
+		runtime.LockOSThread()
+		now, err := timens.Now()
+		if err == nil {
+			err = timens.Enter(now)
+		}
+		if err == nil {
+			err = cmd.Start()
+		}
+		if started <- err == nil; err == nil {
+			select {}
+		}
+	}()
+	return <-started
 }
 
 // enter puts demo-init into the cgroup and opens the gate. What demo-init has

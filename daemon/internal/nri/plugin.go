@@ -17,6 +17,7 @@ import (
 type plugin struct {
 	rules    Rules
 	attacher *attacher
+	times    *timeNamespaces // nil: none are made
 	// synchronized is called when the runtime has told all that it has.
 	synchronized func()
 }
@@ -33,10 +34,12 @@ func (p *plugin) CreateContainer(_ context.Context, pod *api.PodSandbox, c *api.
 	if h.superblock == "" {
 		klog.InfoS("No view is served; the container starts without, and gets it when there is one", "container", nameOf(pod, c))
 	}
-	if len(add) == 0 {
+	adjustment := &api.ContainerAdjustment{}
+	if path := p.timeNamespace(pod, c); path != "" {
+		adjustment.AddOrReplaceNamespace(&api.LinuxNamespace{Type: "time", Path: path})
+	} else if len(add) == 0 {
 		return nil, nil, nil
 	}
-	adjustment := &api.ContainerAdjustment{}
 	for _, m := range add {
 		adjustment.AddMount(m)
 	}
@@ -44,8 +47,23 @@ func (p *plugin) CreateContainer(_ context.Context, pod *api.PodSandbox, c *api.
 	return adjustment, nil, nil
 }
 
+// timeNamespace is the path of one for a container, "" for none.
+func (p *plugin) timeNamespace(pod *api.PodSandbox, c *api.Container) string {
+	if p.times == nil {
+		return ""
+	}
+	path, err := p.times.create(pod, c)
+	if err != nil {
+		klog.ErrorS(err, "No time namespace; the container starts without", "container", nameOf(pod, c))
+	}
+	return path
+}
+
 // PostStartContainer looks after what CreateContainer could not do.
 func (p *plugin) PostStartContainer(_ context.Context, pod *api.PodSandbox, c *api.Container) error {
+	if p.times != nil {
+		p.times.started(c.GetId())
+	}
 	if p.rules.Wants(pod) && c.GetPid() != 0 {
 		p.attacher.start(running(pod, c))
 	}
@@ -54,6 +72,17 @@ func (p *plugin) PostStartContainer(_ context.Context, pod *api.PodSandbox, c *a
 
 func (p *plugin) RemoveContainer(_ context.Context, _ *api.PodSandbox, c *api.Container) error {
 	p.attacher.remove(c.GetId())
+	if p.times != nil {
+		p.times.removed(c.GetId())
+	}
+	return nil
+}
+
+// RemovePodSandbox comes after the pod's containers.
+func (p *plugin) RemovePodSandbox(_ context.Context, pod *api.PodSandbox) error {
+	if p.times != nil {
+		p.times.podRemoved(pod.GetId())
+	}
 	return nil
 }
 

@@ -19,6 +19,8 @@ type Config struct {
 	Source Source
 	Socket string // the runtime's
 	Proc   string // a procfs of the host's pid namespace
+	// TimeNamespace gives each container one of its own, where this kernel can.
+	TimeNamespace bool
 }
 
 const (
@@ -49,6 +51,10 @@ func Run(ctx context.Context, config Config) {
 	for range attachers {
 		go attacher.run()
 	}
+	var times *timeNamespaces
+	if config.TimeNamespace {
+		times = newTimeNamespaces(config.Proc)
+	}
 	seen := make(chan struct{})
 	once := sync.OnceFunc(func() { close(seen) })
 	go watch(ctx, config.Source, healthPeriod, healthDeadline, func(h health) {
@@ -58,7 +64,7 @@ func Run(ctx context.Context, config Config) {
 	// Before that, containers would be created without the view for nothing.
 	<-seen
 	retry(ctx, func(connected func()) error {
-		return connect(ctx, config.Socket, &plugin{config.Rules, attacher, connected})
+		return connect(ctx, config.Socket, &plugin{config.Rules, attacher, times, connected})
 	})
 }
 

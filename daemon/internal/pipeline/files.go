@@ -58,8 +58,14 @@ func newFiles(m *metrics.Metrics) map[string]*file {
 	return files
 }
 
-func procSource(_ *Pipeline, r *request) (source, error) {
+func procSource(p *Pipeline, r *request) (source, error) {
 	f := r.file.proc
+	if p.NodeUptime && f.Path == uptimePath {
+		// The kernel's own, which in a time namespace the daemon can't read.
+		if _, own := p.callers.TimeOffset(r.who); !own {
+			return source{host: f.Path}, nil
+		}
+	}
 	s := source{needs: f.Needs, proc: f}
 	if !f.Alone {
 		s.host = f.Path

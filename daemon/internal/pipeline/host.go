@@ -15,6 +15,7 @@ const (
 	cpuinfoPath   = "/proc/cpuinfo"
 	slabinfoPath  = "/proc/slabinfo"
 	statPath      = "/proc/stat"
+	uptimePath    = "/proc/uptime"
 	diskstatsPath = "/proc/diskstats"
 	onlinePath    = "/sys/devices/system/cpu/online"
 )

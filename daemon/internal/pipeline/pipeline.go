@@ -29,6 +29,8 @@ type Config struct {
 	// FirstCPUs shows the lowest of them, to all containers the same
 	// (--cpu-choice).
 	FirstCPUs bool
+	// NodeUptime shows the host's /proc/uptime (--uptime).
+	NodeUptime bool
 	// NowNsec is CLOCK_BOOTTIME, which process start times are in.
 	NowNsec func() uint64
 	Metrics *metrics.Metrics

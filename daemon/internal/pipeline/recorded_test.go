@@ -37,6 +37,7 @@ type recorded struct {
 	tid          int
 	bootSec      float64
 	byCPUSet     bool
+	nodeUptime   bool
 	wantHost     []string // answered with the host's bytes
 	wantFallback []string // "FILE STAGE" counted
 }
@@ -63,6 +64,8 @@ func load(t testing.TB, file string) *recorded {
 			r.bootSec, err = strconv.ParseFloat(value, 64)
 		case "cpu-view":
 			r.byCPUSet = value == "cpuset"
+		case "uptime":
+			r.nodeUptime = value == "node"
 		case "host":
 			r.wantHost = append(r.wantHost, value)
 		case "fallback":
@@ -126,7 +129,7 @@ func (r *recorded) pipeline(t testing.TB, dir string) *Pipeline {
 	t.Helper()
 	root := host.Root{Proc: dir + "/proc", Sys: dir + "/sys", Cgroup: dir + "/sys/fs/cgroup"}
 	p := open(t, root, keptFiles, maxAge, func() uint64 { return uint64(r.bootSec * 1e9) })
-	p.ByQuota = !r.byCPUSet
+	p.ByQuota, p.NodeUptime = !r.byCPUSet, r.nodeUptime
 	return p
 }
 

@@ -110,7 +110,8 @@ func (p *Pipeline) seeCPUs(r *request) error {
 	return nil
 }
 
-// seeTimes fills r.c.Times, and for /proc/stat, which needs it, r.c.Before.
+// seeTimes fills r.c.Times, and for /proc/stat r.c.Before, which is 0 where
+// programs read the node's uptime.
 func (p *Pipeline) seeTimes(r *request) error {
 	pl, err := place(r.who, p.Hierarchies.CPUAcct)
 	if err != nil {
@@ -125,7 +126,7 @@ func (p *Pipeline) seeTimes(r *request) error {
 	}
 	key := sample.Key{Root: pl.Root, ID: id}
 	usage := sample.CPUUsage{NowNsec: p.NowNsec(), UptimeNsec: r.c.UptimeNsec, Time: &r.used, CPUs: r.c.CPUs}
-	if r.path == statPath {
+	if r.path == statPath && !p.NodeUptime {
 		text, err := p.stat(r)
 		if err != nil {
 			return err

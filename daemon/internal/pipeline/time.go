@@ -21,7 +21,17 @@ func (p *Pipeline) seeUptime(r *request) error {
 	}
 	now, start := p.NowNsec(), startTicks*nsecPerTick
 	r.c.UptimeNsec = now - min(start, now)
+	p.seeTimeNamespace(r, now)
 	return nil
+}
+
+// seeTimeNamespace has nothing to say of a clock before 0: the kernel lets
+// nobody make one.
+func (p *Pipeline) seeTimeNamespace(r *request, now uint64) {
+	offset, own := p.callers.TimeOffset(r.who)
+	if boot := int64(now) + offset; own && boot >= 0 {
+		r.c.InTimeNamespace, r.c.TimeOffsetNsec, r.c.BootNsec = true, offset, uint64(boot)
+	}
 }
 
 // startCache remembers when containers started whose init is not their own

@@ -21,9 +21,9 @@ var stat = File{
 		{"cpuN", "cpuacct.usage_all", "cpu.stat user_usec, system_usec",
 			"user, system: used by the container; idle: what its limit would have allowed on top. All others 0: cgroups do not count them (nice is part of user, irq and softirq of system)",
 			"the container's own; the limit is then the CPUs it may run on"},
-		{"intr", "", "", "the first figure, the sum: the host's since the container started, see below; the others, by interrupt, are the host's", "the same"},
+		{"intr", "", "", "the first figure, the sum: the host's since the container started, as ctxt; the others, by interrupt, are the host's", "the same"},
 		{"ctxt", "", "", "the host's since the container started: programs divide it by the uptime. What it was at the start is reckoned at the first read, as if the rate had been the same since boot", "the same"},
-		{"btime", "", "", "the host's: ps adds a process's start time, which counts from the host's boot, to it", "the host's"},
+		{"btime", "", "", "the host's: ps adds a process's start time, which counts from the host's boot, to it; in a time namespace, where both are shifted, that namespace's start", "the host's"},
 		{"processes", "", "", "as ctxt", "the same"},
 		{"procs_running", "cgroup.procs", "cgroup.procs", "the container's running threads, at least 1: the reader itself runs; counted while somebody reads /proc/loadavg, else 1", "the container's own"},
 		{"procs_blocked", "cgroup.procs", "cgroup.procs", "the container's threads in uninterruptible sleep; counted while somebody reads /proc/loadavg, else 0", "the container's own"},
@@ -62,6 +62,8 @@ func appendStat(dst, host []byte, c *view.Container) ([]byte, error) {
 			dst = appendStatLine(dst, name, max(1, c.Load.Running))
 		case string(name) == "procs_blocked":
 			dst = appendStatLine(dst, name, max(0, c.Load.Blocked))
+		case string(name) == "btime" && c.InTimeNamespace:
+			dst = appendBtime(dst, line, values, c.TimeOffsetNsec)
 		default:
 			dst = appendSinceStart(dst, line, name, values, &c.Before)
 		}

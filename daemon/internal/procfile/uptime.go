@@ -8,7 +8,7 @@ var uptime = File{
 	Alone:  true,
 	Append: appendUptime,
 	Fields: []Field{
-		{"uptime", "start of the container's first process", "start of the container's first process", "seconds since then; ps, which subtracts start times since the host's boot, gets elapsed times wrong", "the container's own"},
+		{"uptime", "start of the container's first process", "start of the container's first process", "seconds since then; in a time namespace, since its start, as the kernel counts. With `--uptime=node` the host's line, except in a time namespace", "the container's own"},
 		{"idle", "cpuacct.usage_all", "cpu.stat", "the idle columns of /proc/stat, summed, in seconds", "the container's own"},
 	},
 }
@@ -24,7 +24,11 @@ func appendUptime(dst, _ []byte, c *view.Container) ([]byte, error) {
 	for _, t := range c.Times {
 		idleTicks += t.IdleNsec / nsecPerTick
 	}
-	dst = appendHundredths(dst, c.UptimeNsec/nsecPerTick)
+	up := c.UptimeNsec
+	if c.InTimeNamespace { // else ages by start times would be wrong
+		up = c.BootNsec
+	}
+	dst = appendHundredths(dst, up/nsecPerTick)
 	dst = append(dst, ' ')
 	dst = appendHundredths(dst, idleTicks)
 	return append(dst, '\n'), nil

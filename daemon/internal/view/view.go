@@ -13,7 +13,13 @@ type Container struct {
 	Times []CPUTimes
 	// UptimeNsec is the time since the container started.
 	UptimeNsec uint64
-	Load       Load
+	// InTimeNamespace is set for a caller in a time namespace of its own. The
+	// kernel then adds TimeOffsetNsec to CLOCK_BOOTTIME, which is BootNsec
+	// with it, and to start times, and takes it off the time of boot.
+	InTimeNamespace bool
+	BootNsec        uint64
+	TimeOffsetNsec  int64
+	Load            Load
 	// Before is what the host's counters of /proc/stat had reached when the
 	// container started.
 	Before HostCounters
