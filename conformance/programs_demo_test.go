@@ -95,10 +95,11 @@ func TestSecondNUMANode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	comma := strings.ReplaceAll(cpuNames(cpus), " ", ",") // lscpu's way for two
 	wanted := []string{
 		fmt.Sprintf(`(?m)^CPU\(s\): +%d$`, len(cpus)),
-		fmt.Sprintf(`(?m)^On-line CPU\(s\) list: +%s$`, list),
-		fmt.Sprintf(`(?m)^NUMA node%d CPU\(s\): +%s$`, node, list),
+		fmt.Sprintf(`(?m)^On-line CPU\(s\) list: +(%s|%s)$`, list, comma),
+		fmt.Sprintf(`(?m)^NUMA node%d CPU\(s\): +(%s|%s)$`, node, list, comma),
 		fmt.Sprintf(`(?m)^node %d cpus: %s$`, node, cpuNames(cpus)),
 		`(?m)^bound$`,
 	}

@@ -47,7 +47,7 @@ write_run() {
 		shift
 		for loader in "$root"/lib/*/ld-linux*.so.* "$root"/usr/lib/*/ld-linux*.so.*; do [ -e "$loader" ] && break; done
 		case $program in /*) ;; *) program=$root/$program ;; esac
-		for dir in "$root"/lib/* "$root"/usr/lib/*; do path=$path${path:+:}$dir; done
+		for dir in "$root"/lib/* "$root"/usr/lib/* "$root"/usr/lib/*/lxcfs; do path=$path${path:+:}$dir; done
 		exec "$loader" ${PRELOAD:+--preload "$root/$PRELOAD"} --library-path "$path" "$program" "$@"
 	EOF
 	chmod +x "$1/run"
@@ -81,12 +81,13 @@ npm_workerd() {
 	mv "$dir.new" "$dir"
 }
 
-# compiled: a program that gcc makes parallel; libomp is loaded before gcc's
-# own library and answers for it.
+# compiled: a program that gcc makes parallel, without gcc's own library: libomp
+# answers for it.
 compiled() {
 	[ ! "$programs/compiled/openmp" -nt "$here/openmp.c" ] || return 0
 	mkdir -p "$programs/compiled"
-	gcc -O1 -fopenmp -o "$programs/compiled/openmp" "$here/openmp.c" || skip "libomp: no OpenMP compiler"
+	gcc -O1 -fopenmp -c -o "$programs/compiled/openmp.o" "$here/openmp.c" &&
+		gcc -Wl,--unresolved-symbols=ignore-all -o "$programs/compiled/openmp" "$programs/compiled/openmp.o" || skip "libomp: no OpenMP compiler"
 }
 
 mkdir -p "$programs"
