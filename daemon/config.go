@@ -20,6 +20,7 @@ type config struct {
 	root      host.Root
 	cgroup    string
 	cpuView   string
+	cpuChoice string
 	keptFiles int
 	statCache time.Duration
 }
@@ -32,6 +33,7 @@ func (c *config) register(flags *flag.FlagSet) {
 	flags.IntVar(&c.keptFiles, "kept-files", 8192, "most files of /proc and of cgroups that stay open between reads; at most half of the process's limit counts")
 	flags.DurationVar(&c.statCache, "stat-cache", 10*time.Millisecond, "how old the cgroups' memory.stat and the host's meminfo, stat and diskstats may be; limits and usage are always new; 0 turns it off")
 	flags.StringVar(&c.cpuView, "cpu-view", "quota", "number of CPUs shown: quota (CPU limit, rounded up) or cpuset (every CPU a container may run on)")
+	flags.StringVar(&c.cpuChoice, "cpu-choice", "spread", "which CPUs are shown where the limit is smaller than the cpuset: spread (neighbours, others for each container) or first (the lowest, for all containers the same)")
 }
 
 func (c *config) validate() error {
@@ -40,6 +42,9 @@ func (c *config) validate() error {
 	}
 	if !slices.Contains([]string{"quota", "cpuset"}, c.cpuView) {
 		return fmt.Errorf("--cpu-view=%q is not quota or cpuset", c.cpuView)
+	}
+	if !slices.Contains([]string{"spread", "first"}, c.cpuChoice) {
+		return fmt.Errorf("--cpu-choice=%q is not spread or first", c.cpuChoice)
 	}
 	if c.keptFiles < 0 {
 		return fmt.Errorf("--kept-files=%d is negative", c.keptFiles)
@@ -59,7 +64,7 @@ func (c *config) pipeline(m *metrics.Metrics) (p *pipeline.Pipeline, mode string
 	}
 	p, err = pipeline.New(pipeline.Config{
 		Root: c.root, Hierarchies: hierarchies, Kept: kept, MaxAge: c.statCache,
-		ByQuota: c.cpuView == "quota",
+		ByQuota: c.cpuView == "quota", FirstCPUs: c.cpuChoice == "first",
 		NowNsec: boottime, Metrics: m,
 	})
 	return p, mode, err

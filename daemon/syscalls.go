@@ -12,6 +12,7 @@ import (
 
 	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/syscallview"
+	"github.com/podview/podview/daemon/internal/view"
 )
 
 // defaultBPFFS is where systemd mounts it.
@@ -112,7 +113,9 @@ func (a *attachedCalls) attach(wanted []syscallview.Feature) error {
 }
 
 func (c *serveConfig) syscallConfig() syscallview.Config {
-	config := syscallview.Config{Proc: c.root.Proc, ByQuota: c.cpuView == "quota"}
+	config := syscallview.Config{
+		Proc: c.root.Proc, ByQuota: c.cpuView == "quota", FirstCPUs: c.cpuChoice == "first", Order: c.root.CPUOrder(),
+	}
 	if syscallview.IsBPFFS(c.syscalls.bpffs) {
 		config.PinDir = syscallview.PinDir(c.syscalls.bpffs, c.mount)
 	}
@@ -193,6 +196,26 @@ func (c *serveConfig) loadPublisher() func(cgroup uint64, averages [3]uint64, no
 	return func(cgroup uint64, averages [3]uint64, nowNsec uint64) {
 		if err := loads.Put(cgroup, averages, nowNsec); err != nil {
 			klog.V(1).InfoS("No load averages for sysinfo", "err", err)
+		}
+	}
+}
+
+// orderPublisher is for CPUs that are plugged in while the kernel chooses a
+// container's for sched_getaffinity; nil where it does not.
+func (c *serveConfig) orderPublisher() func(*view.Order) {
+	on, _ := syscallview.Parse(c.syscalls.on)
+	dir := c.syscallConfig().PinDir
+	if dir == "" || !slices.Contains(on, syscallview.Affinity) {
+		return nil
+	}
+	order, err := syscallview.OpenOrder(dir)
+	if err != nil {
+		klog.ErrorS(err, "sched_getaffinity goes by the CPUs that were on line when podview started")
+		return nil
+	}
+	return func(o *view.Order) {
+		if err := order.Put(o); err != nil {
+			klog.ErrorS(err, "sched_getaffinity may tell other CPUs than the files")
 		}
 	}
 }

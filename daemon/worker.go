@@ -84,7 +84,7 @@ func work(c *serveConfig) error {
 	late.Kept, instead.Kept = files.Kept, files.Kept
 	counters.Workers(shared.Workers().Load)
 	c.syscalls.report(counters)
-	p.Published = c.loadPublisher()
+	p.Published, p.Ordered = c.loadPublisher(), c.orderPublisher()
 	if err := serveMetrics(c.metricsAddress, counters); err != nil {
 		klog.ErrorS(err, "No metrics") // not worth a worker's life
 	}

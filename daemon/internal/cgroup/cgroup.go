@@ -36,6 +36,8 @@ type Source interface {
 	// MemoryUsage fills everything but the limits; without swap when noSwap.
 	MemoryUsage(p Place, noSwap bool, m *Memory) error
 	CPULimit(Place, *CPULimit) error
+	// CPUID is ID where CPULimit is read.
+	CPUID(Place) (uint64, error)
 	// CPUs fills the physical CPUs the Leaf may run on, ascending; empty
 	// when there is no cpuset controller.
 	CPUs(p Place, cpus []int) ([]int, error)

@@ -53,7 +53,7 @@ const (
 // Layout is "podvie" and the version of what a Ledger looks like; another
 // number means that a podview can't read the other's. It rises when anything
 // here, in fusefs.Kept or in sample.Store moves.
-const Layout uint64 = 0x706f64766965_0003
+const Layout uint64 = 0x706f64766965_0004
 
 // New makes a Ledger for that many CPUs.
 func New(cpus int) (*Ledger, error) {

@@ -56,7 +56,7 @@ func BenchmarkStage(b *testing.B) {
 	})
 	stage("host_meminfo", func() error { r.meminfo = r.meminfo[:0]; _, err := p.hostMemory(r); return err })
 	stage("memory", func() error { return p.seeMemory(r) })
-	stage("cpus", func() error { r.c.CPUs.Physical = nil; return p.seeCPUs(r) })
+	stage("cpus", func() error { r.c.CPUs.Shown = nil; return p.seeCPUs(r) })
 	stage("uptime", func() error { return p.seeUptime(r) })
 	stage("times", func() error { return p.seeTimes(r) })
 	stage("io", func() error { return p.seeIO(r) })

@@ -37,8 +37,8 @@ func (s *source) append(dst, template []byte, r *request) ([]byte, error) {
 	switch {
 	case s.proc != nil:
 		return s.proc.Append(dst, template, &r.c)
-	case s.node.NodeMeminfo:
-		return procfile.AppendNodeMeminfo(dst, template, r.meminfo, &r.c)
+	case s.node.Meminfo:
+		return procfile.AppendNodeMeminfo(dst, template, r.meminfo, r.nodeShare, &r.c)
 	case s.node.Append != nil:
 		return s.node.Append(dst, template, &r.machine)
 	}

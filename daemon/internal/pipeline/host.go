@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"time"
@@ -38,7 +37,9 @@ func (p *Pipeline) template(r *request, path string) ([]byte, error) {
 		return p.meminfo(r)
 	case cpuinfoPath:
 		r.host, _, err = p.host.AppendLately(r.host[:0], path, min(cpuinfoMaxAge, 100*p.MaxAge), r.onlineSum)
-	case statPath, diskstatsPath: // no figure of theirs that is printed goes down or is a container's
+	case statPath:
+		return p.stat(r)
+	case diskstatsPath: // no figure of theirs that is printed goes down or is a container's
 		r.host, _, err = p.host.AppendLately(r.host[:0], path, p.MaxAge, onlyMachine)
 	case slabinfoPath: // the first lines will do
 		r.host, _, err = p.host.Append(r.host[:0], path)
@@ -56,6 +57,17 @@ func (p *Pipeline) meminfo(r *request) ([]byte, error) {
 	var err error
 	r.meminfo, _, err = p.host.AppendLately(r.meminfo, meminfoPath, p.MaxAge, onlyMachine)
 	return r.meminfo, err
+}
+
+// stat is read once for a request, too. No figure of it that is printed goes
+// down or is a container's.
+func (p *Pipeline) stat(r *request) ([]byte, error) {
+	if len(r.stat) > 0 {
+		return r.stat, nil
+	}
+	var err error
+	r.stat, _, err = p.host.AppendLately(r.stat, statPath, p.MaxAge, onlyMachine)
+	return r.stat, err
 }
 
 func (p *Pipeline) hostMemory(r *request) (view.HostMemory, error) {
@@ -80,23 +92,6 @@ func (p *Pipeline) onlineCPUs(r *request) (err error) {
 	}
 	r.onlineSum = uint64(crc32.ChecksumIEEE(r.host)) + 1
 	return nil
-}
-
-// PossibleCPUs is the most CPUs that this host can ever have.
-func (p *Pipeline) PossibleCPUs() (int, error) {
-	const path = "/sys/devices/system/cpu/possible"
-	text, _, err := p.host.AppendAll(nil, path)
-	if err != nil {
-		return 0, err
-	}
-	possible, err := cgroup.ParseCPUList(text, nil)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", p.Root.Path(path), err)
-	}
-	if len(possible) == 0 {
-		return 0, errors.New(path + " is empty")
-	}
-	return possible[len(possible)-1] + 1, nil
 }
 
 // hostFile appends the host's bytes as they are now.

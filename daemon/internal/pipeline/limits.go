@@ -35,12 +35,12 @@ func (k memoryKey) Clone() memoryKey {
 // cpuKey has the places of two v1 hierarchies, and which CPUs are online: the
 // kernel takes the others out of a cpuset's effective CPUs, and puts them back.
 type cpuKey struct {
-	cpuLeaf, cpusetLeaf string
-	onlineSum           uint64
+	cpuLeaf, cpuRoot, cpusetLeaf string
+	onlineSum                    uint64
 }
 
 func (k cpuKey) Clone() cpuKey {
-	k.cpuLeaf, k.cpusetLeaf = strings.Clone(k.cpuLeaf), strings.Clone(k.cpusetLeaf)
+	k.cpuLeaf, k.cpuRoot, k.cpusetLeaf = strings.Clone(k.cpuLeaf), strings.Clone(k.cpuRoot), strings.Clone(k.cpusetLeaf)
 	return k
 }
 
@@ -51,7 +51,8 @@ func (k idKey) Clone() idKey { return idKey(strings.Clone(string(k))) }
 
 type cpuLimits struct {
 	bandwidth cgroup.CPULimit
-	cpuset    []int // empty where there is no cpuset controller
+	id        uint64 // of the container's cgroup, where it has a bandwidth limit
+	cpuset    []int  // empty where there is no cpuset controller
 }
 
 // memoryLimit fills r.memory's limit.
@@ -71,13 +72,19 @@ func (p *Pipeline) memoryLimit(r *request, pl cgroup.Place, noSwap bool) (err er
 func (p *Pipeline) cpuLimits(r *request) (err error) {
 	cpu, hasCPU := optionalPlace(r.who, p.Hierarchies.CPU)
 	cpuset, hasCPUSet := optionalPlace(r.who, p.Hierarchies.CPUSet)
-	key, limit, ok := cpuKey{cpu.Leaf, cpuset.Leaf, r.onlineSum}, &r.limit, false
+	key, limit, ok := cpuKey{cpu.Leaf, cpu.Root, cpuset.Leaf, r.onlineSum}, &r.limit, false
 	if *limit, ok = p.limits.cpu.get(key, r.changes); ok {
 		return nil
 	}
 	if hasCPU {
 		if err = p.Hierarchies.CPU.Source.CPULimit(cpu, &limit.bandwidth); err != nil {
 			return err
+		}
+		limit.id = 0
+		if limit.bandwidth.QuotaUsec > 0 {
+			if limit.id, err = p.Hierarchies.CPU.Source.CPUID(cpu); err != nil {
+				return err
+			}
 		}
 	}
 	if hasCPUSet {

@@ -12,6 +12,7 @@ import (
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/sample"
+	"github.com/podview/podview/daemon/internal/view"
 )
 
 // Config is where a Pipeline reads from.
@@ -22,9 +23,12 @@ type Config struct {
 	Kept *host.Kept
 	// MaxAge is how old the host's meminfo, stat and diskstats may be.
 	MaxAge time.Duration
-	// ByQuota counts a CPU quota when numbering CPUs; false shows the whole
+	// ByQuota shows no more CPUs than the quota needs; false shows the whole
 	// cpuset (--cpu-view).
 	ByQuota bool
+	// FirstCPUs shows the lowest of them, to all containers the same
+	// (--cpu-choice).
+	FirstCPUs bool
 	// NowNsec is CLOCK_BOOTTIME, which process start times are in.
 	NowNsec func() uint64
 	Metrics *metrics.Metrics
@@ -33,6 +37,8 @@ type Config struct {
 	// Published, if not nil, gets each new set of load averages (view.Load) of
 	// a container: its ID (cgroup.Source).
 	Published func(container uint64, averages [3]uint64, nowNsec uint64)
+	// Ordered, if not nil, gets the order of the host's CPUs, and each new one.
+	Ordered func(*view.Order)
 }
 
 // Pipeline answers reads. Its methods may be called concurrently.
@@ -48,6 +54,7 @@ type Pipeline struct {
 	loads    sample.LoadTable
 	starts   startCache
 	limits   limits
+	order    order
 	files    map[string]*file
 	log      fallbackLog
 	wake     alarm

@@ -6,6 +6,7 @@ import (
 
 	"github.com/podview/podview/daemon/internal/caller"
 	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/procfile"
 	"github.com/podview/podview/daemon/internal/sysfile"
 	"github.com/podview/podview/daemon/internal/view"
 )
@@ -25,11 +26,14 @@ type request struct {
 	memory         cgroup.Memory
 	limit          cpuLimits // its memory is all readers'
 	cpuset, online []int
+	chosen         []int
 	onlineSum      uint64 // changes with the host's list of CPUs
 	used           cgroup.CPUTime
 	io             []cgroup.DeviceIO
 	machine        sysfile.Machine
-	meminfo, host  []byte // the host's texts
+	nodeShare      procfile.NodeShare
+	meminfo, stat  []byte // the host's texts
+	host           []byte // and any other
 }
 
 type requests struct{ pool sync.Pool }
@@ -41,7 +45,7 @@ func (rs *requests) get(ctx context.Context, tid int, path string, f *file) *req
 	}
 	r.ctx, r.tid, r.path, r.file = ctx, tid, path, f
 	r.onlineSum, r.changes = 0, 0
-	r.meminfo = r.meminfo[:0]
+	r.meminfo, r.stat = r.meminfo[:0], r.stat[:0]
 	r.forget()
 	return r
 }

@@ -90,7 +90,7 @@ func (p *Pipeline) seeMemory(r *request) error {
 }
 
 func (p *Pipeline) seeCPUs(r *request) error {
-	if len(r.c.CPUs.Physical) > 0 {
+	if len(r.c.CPUs.Shown) > 0 {
 		return nil
 	}
 	if err := p.onlineCPUs(r); err != nil {
@@ -100,10 +100,17 @@ func (p *Pipeline) seeCPUs(r *request) error {
 		return err
 	}
 	r.cpuset = append(r.cpuset[:0], r.limit.cpuset...)
-	r.c.CPUs = view.NewCPUs(r.limit.bandwidth, r.cpuset, r.online, p.ByQuota)
+	choice := view.Choice{ByQuota: p.ByQuota, Container: r.limit.id, Room: r.chosen}
+	if !p.FirstCPUs {
+		choice.Order = p.cpuOrder(r)
+	}
+	r.c.CPUs = view.NewCPUs(r.limit.bandwidth, r.cpuset, r.online, choice)
+	r.chosen = append(r.chosen[:0], r.c.CPUs.Shown...)
+	r.c.CPUs.Shown = r.chosen
 	return nil
 }
 
+// seeTimes fills r.c.Times, and for /proc/stat, which needs it, r.c.Before.
 func (p *Pipeline) seeTimes(r *request) error {
 	pl, err := place(r.who, p.Hierarchies.CPUAcct)
 	if err != nil {
@@ -118,6 +125,14 @@ func (p *Pipeline) seeTimes(r *request) error {
 	}
 	key := sample.Key{Root: pl.Root, ID: id}
 	usage := sample.CPUUsage{NowNsec: p.NowNsec(), UptimeNsec: r.c.UptimeNsec, Time: &r.used, CPUs: r.c.CPUs}
+	if r.path == statPath {
+		text, err := p.stat(r)
+		if err != nil {
+			return err
+		}
+		counters := procfile.ParseHostCounters(text)
+		usage.Host = &counters
+	}
 	cpuKey := key
 	if pl, ok := r.who.Place(p.Hierarchies.CPU.Key); ok {
 		cpuKey.CPULeaf = pl.Leaf
@@ -125,7 +140,7 @@ func (p *Pipeline) seeTimes(r *request) error {
 	if pl, ok := r.who.Place(p.Hierarchies.CPUSet.Key); ok {
 		cpuKey.CPUSetLeaf = pl.Leaf
 	}
-	r.c.Times = p.times.Observe(cpuKey, usage, r.c.Times[:0])
+	r.c.Times, r.c.Before = p.times.Observe(cpuKey, usage, r.c.Times[:0])
 	if load, ok := p.loads.Peek(key); ok { // procs_running, procs_blocked
 		r.c.Load = load
 	}

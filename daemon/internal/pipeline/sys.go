@@ -1,12 +1,9 @@
 package pipeline
 
 import (
-	"strings"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/podview/podview/daemon/internal/sysfile"
-	"github.com/podview/podview/daemon/paths"
 )
 
 // machine is how the caller sees /sys/devices/system; nil is the host's. It
@@ -18,24 +15,8 @@ func (p *Pipeline) machine(r *request) (*sysfile.Machine, error) {
 	if err := p.seeCPUs(r); err != nil {
 		return nil, err
 	}
-	m := &r.machine
-	*m = sysfile.Machine{CPUs: r.c.CPUs}
-	// Only nodes, and cpuN's links to them, depend on memory.
-	if !strings.Contains(strings.TrimPrefix(r.path, paths.CPUDir), "node") && !isCPUDir(r.path) {
-		return m, nil
-	}
-	if err := p.seeMemory(r); err != nil {
-		return nil, err
-	}
-	_, _, err := p.host.Stat(paths.NodeDir) // kernels without NUMA have none
-	m.OneNode = err == nil && (!m.CPUs.All || r.c.Memory.Limited)
-	return m, nil
-}
-
-// isCPUDir matches /sys/devices/system/cpu/cpuN, whose listing has the link.
-func isCPUDir(path string) bool {
-	name, ok := strings.CutPrefix(path, paths.CPUDir+"/cpu")
-	return ok && !strings.Contains(name, "/")
+	r.machine = sysfile.Machine{CPUs: r.c.CPUs, Online: r.online, Order: p.cpuOrder(r)}
+	return &r.machine, nil
 }
 
 // errAbsent is for an open file whose CPU the container no longer has: read(2)
@@ -51,6 +32,14 @@ func sysSource(p *Pipeline, r *request) (source, error) {
 	node := sysfile.Resolve(r.path, m)
 	if node.Kind == sysfile.Absent {
 		return source{}, errAbsent
+	}
+	if node.Meminfo {
+		if err := p.seeMemory(r); err != nil {
+			return source{}, err
+		}
+		if r.nodeShare, err = p.nodeShare(r, node.NUMANode); err != nil {
+			return source{}, err
+		}
 	}
 	return source{host: node.Host, node: node}, nil
 }

@@ -31,8 +31,6 @@ func (p *Pipeline) Stat(tid int, name string) (mode uint32, shared bool, err err
 
 // ownModes is for what the host need not have.
 var ownModes = map[sysfile.Kind]uint32{
-	sysfile.Dir:  unix.S_IFDIR | 0o555,
-	sysfile.Link: unix.S_IFLNK | 0o777,
 	sysfile.File: unix.S_IFREG | 0o444,
 }
 
@@ -43,19 +41,19 @@ func (p *Pipeline) List(tid int, dir string) (map[string]uint32, error) {
 	defer p.requests.put(r)
 	m := p.machineOrHost(r)
 	node := sysfile.Resolve(dir, m)
-	names := node.Names
-	if node.Kind == sysfile.Host {
-		f, err := os.Open(p.Root.Path(node.Host))
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		onHost, err := f.Readdirnames(-1)
-		if err != nil {
-			return nil, err
-		}
-		names = sysfile.List(dir, onHost, m)
+	if node.Kind != sysfile.Host {
+		return nil, &fs.PathError{Op: "list", Path: dir, Err: fs.ErrNotExist}
 	}
+	f, err := os.Open(p.Root.Path(node.Host))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	onHost, err := f.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	names := sysfile.List(dir, onHost, m)
 	types := make(map[string]uint32, len(names))
 	for _, name := range names {
 		child := sysfile.Resolve(path.Join(dir, name), m)
@@ -76,10 +74,7 @@ func (p *Pipeline) Readlink(tid int, name string) (string, error) {
 	r := p.requests.get(context.Background(), tid, name, p.find(name))
 	defer p.requests.put(r)
 	node := sysfile.Resolve(name, p.machineOrHost(r))
-	switch node.Kind {
-	case sysfile.Link:
-		return node.Target, nil
-	case sysfile.Absent:
+	if node.Kind != sysfile.Host {
 		return "", &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrNotExist}
 	}
 	return os.Readlink(p.Root.Path(node.Host))
@@ -105,18 +100,10 @@ func (p *Pipeline) machineOrHost(r *request) *sysfile.Machine {
 	return m
 }
 
-// hostMode is the type and permissions of a host file. cpuN/cpufreq is a link
-// to the policy of a physical CPU, which the view doesn't have: it becomes
-// the directory it leads to.
+// hostMode is the type and permissions of a host file.
 func (p *Pipeline) hostMode(name string) (uint32, error) {
 	var st unix.Stat_t
-	var err error
-	if path.Base(name) == "cpufreq" {
-		err = unix.Stat(p.Root.Path(name), &st)
-	} else {
-		err = unix.Lstat(p.Root.Path(name), &st)
-	}
-	if err != nil {
+	if err := unix.Lstat(p.Root.Path(name), &st); err != nil {
 		return 0, &fs.PathError{Op: "stat", Path: name, Err: err}
 	}
 	switch st.Mode & unix.S_IFMT {

@@ -15,14 +15,15 @@ var cpuinfo = File{
 	Append: appendCPUInfo,
 	Fields: []Field{
 		{"processor", "cpuset.effective_cpus, cpu.cfs_quota_us / cpu.cfs_period_us", "cpuset.cpus.effective, cpu.max",
-			"0 to N−1; N is the smallest of the quota rounded up, the cpuset and the host's CPUs", "the host's"},
+			"the kernel's numbers of the container's N CPUs; N is the smallest of the quota rounded up, the cpuset and the host's CPUs", "the host's"},
 		{"siblings", "", "", "how many of the N are in that package", "the host's"},
 		{"cpu cores", "", "", "how many different cores of that package are among the N", "the host's"},
-		{"any other line", "", "", "that of the physical CPU behind it", "the host's"},
+		{"any other line", "", "", "the host's, of that CPU", "the host's"},
 	},
 }
 
-// appendCPUInfo keeps the stanzas of the container's CPUs and renumbers them.
+// appendCPUInfo keeps the stanzas of the container's CPUs, as the kernel leaves
+// out those that are off line.
 // What is no stanza of a CPU stays ("Hardware" on arm, "timebase" on powerpc).
 func appendCPUInfo(dst, host []byte, c *view.Container) ([]byte, error) {
 	if err := checkWhole(cpuinfoPath, host); err != nil {
@@ -31,7 +32,7 @@ func appendCPUInfo(dst, host []byte, c *view.Container) ([]byte, error) {
 	if c.CPUs.All {
 		return append(dst, host...), nil
 	}
-	visible := c.CPUs.Physical
+	visible := c.CPUs.Shown
 	if len(visible) == 0 {
 		return nil, templateError(cpuinfoPath, "the container has no CPU", nil)
 	}
@@ -40,12 +41,12 @@ func appendCPUInfo(dst, host []byte, c *view.Container) ([]byte, error) {
 	for rest := host; len(rest) > 0; {
 		var stanza []byte
 		stanza, rest = cutStanza(rest)
-		physical, isCPU := numberIn(stanza, "processor")
+		cpu, isCPU := numberIn(stanza, "processor")
 		switch {
 		case !isCPU:
 			dst = append(dst, stanza...)
-		case next < len(visible) && physical == visible[next]:
-			dst = appendStanza(dst, stanza, next, packages)
+		case next < len(visible) && cpu == visible[next]:
+			dst = appendStanza(dst, stanza, packages)
 			next++
 		}
 	}
@@ -55,17 +56,15 @@ func appendCPUInfo(dst, host []byte, c *view.Container) ([]byte, error) {
 	return dst, nil
 }
 
-// appendStanza copies a CPU's stanza, but for its number and for the sizes of
-// its package, which are those of the part that the container sees.
-func appendStanza(dst, stanza []byte, number int, packages []cpuPackage) []byte {
+// appendStanza copies a CPU's stanza, but for the sizes of its package, which
+// are those of the part that the container sees.
+func appendStanza(dst, stanza []byte, packages []cpuPackage) []byte {
 	siblings, cores := packageOf(stanza, packages)
 	for len(stanza) > 0 {
 		var line []byte
 		line, stanza = cutLine(stanza)
 		key, _ := cutKey(line)
 		switch {
-		case string(key) == "processor":
-			dst = appendValue(dst, line, number)
 		case string(key) == "siblings" && siblings > 0:
 			dst = appendValue(dst, line, siblings)
 		case string(key) == "cpu cores" && cores > 0:

@@ -39,7 +39,7 @@ func FuzzRender(f *testing.F) {
 				checkMeminfo(t, string(host), string(out))
 			}
 		}
-		if out, err := AppendNodeMeminfo(nil, host, procMeminfo, c); err == nil {
+		if out, err := AppendNodeMeminfo(nil, host, procMeminfo, NodeShare{AllKB: 7, OwnKB: 3}, c); err == nil {
 			checkNumbers(t, string(host), string(out))
 		}
 	})
@@ -60,7 +60,7 @@ func fuzzContainer(host []byte, total, figure uint64, cpus, flags uint8) *view.C
 		Raw:        host,
 	}
 	for i := range int(cpus) % 9 {
-		c.CPUs.Physical = append(c.CPUs.Physical, i*(1+int(flags)/16))
+		c.CPUs.Shown = append(c.CPUs.Shown, i*(1+int(flags)/16))
 		c.Times = append(c.Times, view.CPUTimes{UserNsec: total, SystemNsec: figure, IdleNsec: total})
 	}
 	return c

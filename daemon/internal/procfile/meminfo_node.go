@@ -6,15 +6,55 @@ import (
 	"github.com/podview/podview/daemon/internal/view"
 )
 
-const nodeMeminfoPath = "/sys/devices/system/node/node0/meminfo"
+const nodeMeminfoPath = "/sys/devices/system/node/nodeN/meminfo"
 
-// AppendNodeMeminfo appends the meminfo of the container's one NUMA node to
-// dst. nodeHost is the host's file of that name, procHost its /proc/meminfo.
+// NodeShare is a NUMA node's part of the host's memory: all of it, what is on
+// the nodes before, and what is on this one.
+type NodeShare struct{ AllKB, BeforeKB, OwnKB uint64 }
+
+// of is the node's part of n; the parts of all nodes add up to n.
+func (s NodeShare) of(n uint64) uint64 {
+	if s.AllKB == 0 {
+		return n
+	}
+	return view.MulDiv(n, s.BeforeKB+s.OwnKB, s.AllKB) - view.MulDiv(n, s.BeforeKB, s.AllKB)
+}
+
+// ParseNodeTotal reads MemTotal, in kB, in the meminfo of a node.
+func ParseNodeTotal(host []byte) (totalKB uint64, err error) {
+	for rest := host; len(rest) > 0; {
+		var line []byte
+		line, rest = cutLine(rest)
+		key, value := cutNodeKey(line)
+		if string(key) == "MemTotal" {
+			digits, _ := cutField(value)
+			if n, ok := parseUint(digits); ok && n < 1<<54 {
+				return n, nil
+			}
+			return 0, templateError(nodeMeminfoPath, "not a possible number of kB", line)
+		}
+	}
+	return 0, templateError(nodeMeminfoPath, "no MemTotal", host)
+}
+
+// cutNodeKey splits "Node 3 key: value"; key is nil in other lines.
+func cutNodeKey(line []byte) (key, value []byte) {
+	word, rest := cutField(line)
+	number, rest := cutField(rest)
+	if _, ok := parseUint(number); !ok || string(word) != "Node" {
+		return nil, nil
+	}
+	return cutKey(rest)
+}
+
+// AppendNodeMeminfo appends the meminfo of a NUMA node to dst. nodeHost is the
+// host's file of that node, procHost its /proc/meminfo.
 //
-// The node stands for all of the host's: a line that the container's
-// /proc/meminfo has too says the same there. Others keep the template's
-// number. The format is drivers/base/node.c node_read_meminfo's.
-func AppendNodeMeminfo(dst, nodeHost, procHost []byte, c *view.Container) ([]byte, error) {
+// No cgroup has limits by node. A line that the container's /proc/meminfo has
+// too is the node's share of it, so that the nodes add up to what is said
+// there; others keep the node's own number. The format is drivers/base/node.c
+// node_read_meminfo's.
+func AppendNodeMeminfo(dst, nodeHost, procHost []byte, share NodeShare, c *view.Container) ([]byte, error) {
 	h, err := parseMeminfo(procHost, &c.Memory)
 	if err != nil {
 		return nil, err
@@ -22,51 +62,37 @@ func AppendNodeMeminfo(dst, nodeHost, procHost []byte, c *view.Container) ([]byt
 	if err := checkWhole(nodeMeminfoPath, nodeHost); err != nil {
 		return nil, err
 	}
-	figures := nodeFigures{&c.Memory, h, procHost}
+	figures := nodeFigures{&c.Memory, h, share}
 	for len(nodeHost) > 0 {
 		var line []byte
 		line, nodeHost = cutLine(nodeHost)
-		node, rest := cutField(line)
-		_, rest = cutField(rest) // the number
-		key, value := cutKey(rest)
+		key, value := cutNodeKey(line)
 		digits, unit := cutField(value)
-		number, ok := parseUint(digits)
-		if string(node) != "Node" || len(key) == 0 || !ok {
+		if _, ok := parseUint(digits); len(key) == 0 || !ok {
 			return nil, templateError(nodeMeminfoPath, "not a line of a node", line)
 		}
-		if n, ok := figures.of(key); ok {
-			number = n
+		kB, ok := figures.of(key)
+		if !ok || len(bytes.TrimSpace(unit)) == 0 { // huge pages are the machine's
+			dst = append(dst, line...)
+			continue
 		}
-		dst = append(dst, "Node 0 "...)
-		if len(bytes.TrimSpace(unit)) > 0 {
-			dst = appendKB(dst, key, number)
-		} else {
-			dst = appendCount(dst, key, number)
-		}
+		dst = appendKB(append(dst, line[:bytes.Index(line, key)]...), key, kB)
 	}
 	return dst, nil
 }
 
-// appendCount prints a line of mm/hugetlb.c hugetlb_report_node_meminfo: the
-// name in 17 columns, the number in 5.
-func appendCount(dst, name []byte, n uint64) []byte {
-	start := len(dst)
-	dst = append(dst, name...)
-	dst = append(dst, ':')
-	for len(dst)-start < 17 {
-		dst = append(dst, ' ')
-	}
-	return append(appendPadded(dst, n, 5), '\n')
-}
-
-// nodeFigures is what the container's /proc/meminfo says.
+// nodeFigures is the node's share of what the container's /proc/meminfo says.
 type nodeFigures struct {
-	memory   *view.Memory
-	host     hostMeminfo
-	procHost []byte
+	memory *view.Memory
+	host   hostMeminfo
+	share  NodeShare
 }
 
-func (f *nodeFigures) of(key []byte) (uint64, bool) {
+// of is false for a line that is not the container's.
+func (f *nodeFigures) of(key []byte) (kB uint64, ok bool) {
+	if !f.memory.Limited {
+		return 0, false
+	}
 	switch string(key) {
 	case "MemUsed":
 		return subtract(f.line("MemTotal"), f.line("MemFree")), true
@@ -75,18 +101,11 @@ func (f *nodeFigures) of(key []byte) (uint64, bool) {
 		// others off it.
 		return f.line("Cached") + f.line("Buffers") + f.line("SwapCached"), true
 	}
-	if at := findRow(meminfoRows, key, 0); at >= 0 && meminfoRows[at].applies(f.memory) {
-		return meminfoRows[at].kB(f.memory, f.host), true
+	at := findRow(meminfoRows, key, 0)
+	if at < 0 || !meminfoRows[at].applies(f.memory) {
+		return 0, false
 	}
-	for rest := f.procHost; len(rest) > 0; {
-		var line []byte
-		line, rest = cutLine(rest)
-		if name, value := cutKey(line); len(name) > 0 && bytes.Equal(name, key) {
-			digits, _ := cutField(value)
-			return parseUint(digits)
-		}
-	}
-	return 0, false
+	return f.share.of(meminfoRows[at].kB(f.memory, f.host)), true
 }
 
 // line is a line's number, 0 without one.

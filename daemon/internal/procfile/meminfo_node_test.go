@@ -9,7 +9,7 @@ import (
 
 func appendNode(t *testing.T, c *view.Container) string {
 	t.Helper()
-	out, err := AppendNodeMeminfo(nil, recorded(t, "node0/meminfo"), recorded(t, meminfoPath), c)
+	out, err := AppendNodeMeminfo(nil, recorded(t, "node0/meminfo"), recorded(t, meminfoPath), NodeShare{}, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,13 +23,9 @@ func nodeKB(t *testing.T, text string) map[string]uint64 {
 }
 
 func TestNodeMeminfoAgreesWithMeminfo(t *testing.T) {
-	unlimited := container()
-	unlimited.Memory.Limited, unlimited.Memory.SwapLimited = false, false
 	swapCached := container()
 	swapCached.Memory.Stat.SwapCachedBytes = 3 << 20
-	for name, c := range map[string]*view.Container{
-		"limited": container(), "unlimited": unlimited, "swap cached": swapCached,
-	} {
+	for name, c := range map[string]*view.Container{"limited": container(), "swap cached": swapCached} {
 		out := appendNode(t, c)
 		sameShape(t, string(recorded(t, "node0/meminfo")), out)
 		node := nodeKB(t, out)
@@ -44,13 +40,44 @@ func TestNodeMeminfoAgreesWithMeminfo(t *testing.T) {
 	}
 }
 
-// A machine with several nodes has less on node 0 than in /proc/meminfo, and
-// lines of its own.
+func TestNodeMeminfoWithoutLimitIsTheHosts(t *testing.T) {
+	c := container()
+	c.Memory.Limited = false // swap has no lines here
+	if out := appendNode(t, c); out != string(recorded(t, "node0/meminfo")) {
+		t.Errorf("got\n%s", out)
+	}
+}
+
+// TestNodesAddUp: whatever the nodes' sizes, they add up to the container.
+func TestNodesAddUp(t *testing.T) {
+	sizes := []uint64{1000, 0, 333, 7, 98765}
+	all := NodeShare{}
+	for _, n := range sizes {
+		all.AllKB += n
+	}
+	for _, c := range []uint64{0, 1, 262144, 12345678901} {
+		share, sum := all, uint64(0)
+		for _, n := range sizes {
+			share.OwnKB = n
+			part := share.of(c)
+			if n == 0 && part != 0 {
+				t.Errorf("a node without memory has %d of %d kB", part, c)
+			}
+			sum += part
+			share.BeforeKB += n
+		}
+		if sum != c {
+			t.Errorf("the nodes' parts of %d add up to %d", c, sum)
+		}
+	}
+}
+
+// A node keeps its number, its own lines, and its huge pages.
 func TestNodeMeminfoTemplate(t *testing.T) {
-	const proc = "MemTotal: 1000 kB\nMemFree: 900 kB\nOwnLineLonger: 3 kB\nHugePages_Total:   12\n"
-	const node = "Node 3 MemTotal:            500 kB\nNode 3 OwnLine:               7 kB\nNode 3 HugePages_Total:     6\n"
-	const want = "Node 0 MemTotal:           1000 kB\nNode 0 OwnLine:               7 kB\nNode 0 HugePages_Total:    12\n"
-	out, err := AppendNodeMeminfo(nil, []byte(node), []byte(proc), &view.Container{})
+	const proc = "MemTotal: 1048576 kB\nMemFree: 900 kB\nHugePages_Total:   12\n"
+	const node = "Node 3 MemTotal:         524288 kB\nNode 3 MemFree:             500 kB\nNode 3 OwnLine:               7 kB\nNode 3 HugePages_Total:     6\n"
+	const want = "Node 3 MemTotal:         131072 kB\nNode 3 MemFree:           51200 kB\nNode 3 OwnLine:               7 kB\nNode 3 HugePages_Total:     6\n"
+	out, err := AppendNodeMeminfo(nil, []byte(node), []byte(proc), NodeShare{AllKB: 1048576, BeforeKB: 524288, OwnKB: 524288}, container())
 	if err != nil || string(out) != want {
 		t.Errorf("got\n%s%v, want\n%s", out, err, want)
 	}
@@ -70,7 +97,7 @@ func TestNodeMeminfoBadInput(t *testing.T) {
 		"no name at all":  {"Node 0 : 5 kB\n", proc},
 		"number too long": {"Node 0 MemTotal: 99999999999999999999 kB\n", proc},
 	} {
-		if out, err := AppendNodeMeminfo(nil, []byte(test.node), []byte(test.proc), &view.Container{}); err == nil {
+		if out, err := AppendNodeMeminfo(nil, []byte(test.node), []byte(test.proc), NodeShare{}, &view.Container{}); err == nil {
 			t.Errorf("%s: no error, but %q", name, out)
 		}
 	}

@@ -29,7 +29,7 @@ func container() *view.Container {
 			SwapLimited: true, SwapTotalBytes: 64 << 20, SwapFreeBytes: 60 << 20,
 			Stat: cgroup.MemoryStat{AnonBytes: 80 << 20, FileBytes: 70 << 20, ShmemBytes: 5 << 20},
 		},
-		CPUs: view.CPUs{Physical: []int{1}, CapacityNsecPerSec: 5e8},
+		CPUs: view.CPUs{Shown: []int{1}, CapacityNsecPerSec: 5e8},
 		Times: []view.CPUTimes{
 			{UserNsec: 1_239_999_999, SystemNsec: 20_000_000, IdleNsec: 3_000_000_000},
 		},

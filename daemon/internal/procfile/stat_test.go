@@ -19,10 +19,12 @@ func TestStat(t *testing.T) {
 		{UserNsec: 9_999_999, SystemNsec: 10_000_000, IdleNsec: 19_999_999},
 		{},
 	}
+	c.CPUs.Shown = []int{0, 3, 7}
+	c.Before = view.HostCounters{Interrupts: 2371810, ContextSwitches: 6081277, Forks: 6, SoftIRQs: 559496}
 	const want = "cpu  123 0 3 301 0 0 0 0 0 0\n" +
-		"cpu0 123 0 2 300 0 0 0 0 0 0\ncpu1 0 0 1 1 0 0 0 0 0 0\ncpu2 0 0 0 0 0 0 0 0 0 0\n" +
-		"intr 2371819 0 9\nctxt 6081277\nbtime 1795368583\nprocesses 25606\nprocs_running 2\nprocs_blocked 1\n" +
-		"softirq 559495 0 100264\ncpuidle_of_the_future 7\n"
+		"cpu0 123 0 2 300 0 0 0 0 0 0\ncpu3 0 0 1 1 0 0 0 0 0 0\ncpu7 0 0 0 0 0 0 0 0 0 0\n" +
+		"intr 9 0 9\nctxt 0\nbtime 1795368583\nprocesses 25600\nprocs_running 2\nprocs_blocked 1\n" +
+		"softirq 0 0 100264\ncpuidle_of_the_future 7\n"
 	if out := mustAppend(t, &stat, host, c); out != want {
 		t.Errorf("got\n%swant\n%s", out, want)
 	}
@@ -31,7 +33,7 @@ func TestStat(t *testing.T) {
 // Linux 2.6.32 has 9 columns.
 func TestStatColumnsAreTheHosts(t *testing.T) {
 	out := mustAppend(t, &stat, "cpu  1 2 3 4 5 6 7 8 9\ncpu0 1 2 3 4 5 6 7 8 9\n", container())
-	const want = "cpu  123 0 2 300 0 0 0 0 0\ncpu0 123 0 2 300 0 0 0 0 0\n"
+	const want = "cpu  123 0 2 300 0 0 0 0 0\ncpu1 123 0 2 300 0 0 0 0 0\n"
 	if out != want {
 		t.Errorf("got\n%swant\n%s", out, want)
 	}
@@ -51,6 +53,7 @@ func TestUptimeIdleIsThatOfStat(t *testing.T) {
 	c := container()
 	for i := range 7 {
 		c.Times = append(c.Times, view.CPUTimes{IdleNsec: uint64(i)*1_000_000_007 + 9_999_999})
+		c.CPUs.Shown = append(c.CPUs.Shown, 2+i)
 	}
 	idle := strings.Fields(mustAppend(t, &uptime, "", c))[1]
 	ticks := strings.Fields(mustAppend(t, &stat, string(recorded(t, statPath)), c))[4]

@@ -16,6 +16,9 @@ type CPUUsage struct {
 	UptimeNsec uint64 // since the container's start
 	Time       *cgroup.CPUTime
 	CPUs       view.CPUs
+	// Host is the machine's counters at the reading; nil where nobody asks for
+	// what they were at the container's start.
+	Host *view.HostCounters
 }
 
 // CPUTable turns readings of a container's CPU time into per-CPU counters
@@ -30,10 +33,11 @@ type CPUTable struct {
 	words      []uint64 // scratch
 }
 
-// Observe enters a reading and appends the counters of its virtual CPUs to
-// dst. No counter is ever lower than an earlier Observe of the same key
-// reported, whatever the limits did in between.
-func (t *CPUTable) Observe(key Key, u CPUUsage, dst []view.CPUTimes) []view.CPUTimes {
+// Observe enters a reading and appends the counters of its CPUs to dst. No
+// counter is ever lower than an earlier Observe of the same key reported,
+// whatever the limits did in between. before is what the machine's had reached
+// when the container started.
+func (t *CPUTable) Observe(key Key, u CPUUsage, dst []view.CPUTimes) (times []view.CPUTimes, before view.HostCounters) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := t.containers[key]
@@ -54,7 +58,12 @@ func (t *CPUTable) Observe(key Key, u CPUUsage, dst []view.CPUTimes) []view.CPUT
 	c.advance(u)
 	t.words = c.appendRecord(t.words[:0])
 	t.Store.save(c.record, t.words)
-	return append(dst, c.cpus[:len(u.CPUs.Physical)]...)
+	for i := range c.cpus {
+		if c.cpus[i].visible {
+			dst = append(dst, c.cpus[i].CPUTimes)
+		}
+	}
+	return dst, c.before
 }
 
 func (t *CPUTable) evictOldest() {
@@ -82,12 +91,24 @@ type cpuCounters struct {
 	// quota out at once, so between two close reads use can exceed the
 	// capacity without the container being over its limit.
 	aheadNsec int64
-	visible   int
-	// cpus may be longer than visible: a CPU that a limit took away keeps its
-	// counters, and goes on from them when it comes back.
-	cpus []view.CPUTimes
-	// busy is scratch: each visible CPU's use in this reading.
-	busy []uint64
+	// before is the machine's counters at the container's start, once
+	// beforeKnown.
+	before      view.HostCounters
+	beforeKnown bool
+	// cpus are the CPUs that were ever shown, ascending. One that a limit took
+	// away keeps its counters, and goes on from them when it comes back.
+	cpus []cpuCounter
+	// shown and busy are scratch: the visible ones of cpus, and the use of each
+	// in this reading.
+	shown []*cpuCounter
+	busy  []uint64
+}
+
+// cpuCounter is one CPU, by the kernel's number.
+type cpuCounter struct {
+	number  int
+	visible bool
+	view.CPUTimes
 }
 
 // maxDebtSec bounds how long an overdraft can hide idle time, in seconds of
@@ -99,20 +120,35 @@ const maxDebtSec = 1
 // since it was made. It reckons by CPU: the sum over many CPUs and years may
 // not fit 64 bits of nanoseconds.
 func (c *cpuCounters) begin(u CPUUsage) {
-	n := len(u.CPUs.Physical)
+	n := len(u.CPUs.Shown)
 	c.nowNsec = u.NowNsec
-	c.visible = n
-	c.cpus = make([]view.CPUTimes, n)
+	c.show(u.CPUs.Shown)
 	c.userNsec, c.systemNsec = u.Time.UserNsec, u.Time.SystemNsec
 	c.spreadUse(u, c.userNsec, c.systemNsec)
 	capacityEach := view.MulDiv(u.UptimeNsec, u.CPUs.CapacityNsecPerSec, uint64(n)*nsecPerSec)
-	for i := range c.cpus {
-		c.cpus[i].IdleNsec = view.Sub(capacityEach, c.busy[i])
+	for i, cpu := range c.shown {
+		cpu.IdleNsec = view.Sub(capacityEach, c.busy[i])
+	}
+}
+
+// know reckons what the machine's counters were at the container's start: as
+// if they had grown evenly since boot. From then on they count what they do.
+func (c *cpuCounters) know(u CPUUsage) {
+	if u.Host == nil || c.beforeKnown {
+		return
+	}
+	c.beforeKnown = true
+	startNsec := view.Sub(u.NowNsec, u.UptimeNsec)
+	at := func(counter uint64) uint64 { return view.MulDiv(counter, startNsec, max(u.NowNsec, 1)) }
+	c.before = view.HostCounters{
+		Interrupts: at(u.Host.Interrupts), ContextSwitches: at(u.Host.ContextSwitches),
+		Forks: at(u.Host.Forks), SoftIRQs: at(u.Host.SoftIRQs),
 	}
 }
 
 func (c *cpuCounters) advance(u CPUUsage) {
-	c.resize(len(u.CPUs.Physical))
+	c.know(u)
+	c.show(u.CPUs.Shown)
 	user := grown(&c.userNsec, u.Time.UserNsec)
 	system := grown(&c.systemNsec, u.Time.SystemNsec)
 	elapsed := grown(&c.nowNsec, u.NowNsec)
@@ -124,5 +160,5 @@ func (c *cpuCounters) advance(u CPUUsage) {
 	c.aheadNsec -= int64(idle)
 
 	c.spreadUse(u, user, system)
-	c.spreadIdle(idle, capacity/uint64(c.visible))
+	c.spreadIdle(idle, capacity/uint64(len(c.shown)))
 }

@@ -2,6 +2,7 @@ package sample
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
@@ -23,14 +24,15 @@ func cpus(n int, capacity float64) view.CPUs {
 	for i := range physical {
 		physical[i] = i
 	}
-	return view.CPUs{Physical: physical, CapacityNsecPerSec: uint64(capacity * nsecPerSec), Whole: capacity == float64(n)}
+	return view.CPUs{Shown: physical, CapacityNsecPerSec: uint64(capacity * nsecPerSec), Whole: capacity == float64(n)}
 }
 
 func (b *bench) read(uptime uint64) []view.CPUTimes {
-	return b.table.Observe(Key{Root: "/c"}, CPUUsage{
+	times, _ := b.table.Observe(Key{Root: "/c"}, CPUUsage{
 		NowNsec: b.now, UptimeNsec: uptime, CPUs: b.cpus,
 		Time: &cgroup.CPUTime{UserNsec: b.user, SystemNsec: b.sys, PerCPU: b.perCPU},
 	}, nil)
+	return times
 }
 
 func sum(times []view.CPUTimes) (s view.CPUTimes) {
@@ -86,7 +88,7 @@ func TestAnOverdraftIsForgotten(t *testing.T) {
 }
 
 func TestPerCPUFiguresStayOnTheirCPU(t *testing.T) {
-	b := bench{now: nsecPerSec, perCPU: make([]cgroup.CPUTimeOne, 4), cpus: view.CPUs{Physical: []int{1, 3}, CapacityNsecPerSec: 2 * nsecPerSec, Whole: true}}
+	b := bench{now: nsecPerSec, perCPU: make([]cgroup.CPUTimeOne, 4), cpus: view.CPUs{Shown: []int{1, 3}, CapacityNsecPerSec: 2 * nsecPerSec, Whole: true}}
 	b.read(0)
 	b.now += nsecPerSec
 	b.user, b.sys = 900*msec, 100*msec
@@ -98,7 +100,7 @@ func TestPerCPUFiguresStayOnTheirCPU(t *testing.T) {
 }
 
 func TestUseOnHiddenCPUsIsNotLost(t *testing.T) {
-	b := bench{now: nsecPerSec, perCPU: make([]cgroup.CPUTimeOne, 4), cpus: view.CPUs{Physical: []int{0}, CapacityNsecPerSec: nsecPerSec, Whole: true}}
+	b := bench{now: nsecPerSec, perCPU: make([]cgroup.CPUTimeOne, 4), cpus: view.CPUs{Shown: []int{0}, CapacityNsecPerSec: nsecPerSec, Whole: true}}
 	b.read(0)
 	b.now += nsecPerSec
 	b.user = 500 * msec
@@ -120,6 +122,7 @@ func TestNothingGoesBackwards(t *testing.T) {
 			case 0:
 				n := 1 + rnd.IntN(5)
 				b.cpus = cpus(n, float64(n)*(0.1+0.9*rnd.Float64()))
+				b.cpus.Shown = slices.Sorted(slices.Values(rnd.Perm(8)[:n]))
 			case 1:
 				b.cpus = cpus(2, 2)
 			}
@@ -133,10 +136,11 @@ func TestNothingGoesBackwards(t *testing.T) {
 				t.Fatalf("cpu line went from %+v to %+v (%d to %d CPUs)", was, is, len(last), len(got))
 			}
 			for i, c := range got {
-				if h := highest[i]; c.UserNsec < h.UserNsec || c.SystemNsec < h.SystemNsec || c.IdleNsec < h.IdleNsec {
-					t.Fatalf("cpu%d went from %+v to %+v", i, h, c)
+				cpu := b.cpus.Shown[i]
+				if h := highest[cpu]; c.UserNsec < h.UserNsec || c.SystemNsec < h.SystemNsec || c.IdleNsec < h.IdleNsec {
+					t.Fatalf("cpu%d went from %+v to %+v", cpu, h, c)
 				}
-				highest[i] = c
+				highest[cpu] = c
 			}
 			last = got
 		}
@@ -162,7 +166,8 @@ func TestInnerCgroupsCountApart(t *testing.T) {
 	for range 20 {
 		u := CPUUsage{NowNsec: now, UptimeNsec: now, Time: &cgroup.CPUTime{}}
 		u.CPUs = cpus(2, 2)
-		got := sum(table.Observe(outer, u, nil)).IdleNsec
+		times, _ := table.Observe(outer, u, nil)
+		got := sum(times).IdleNsec
 		if last != 0 && got != last+2*nsecPerSec {
 			t.Fatalf("idle went from %d to %d in a second of 2 CPUs", last, got)
 		}
@@ -188,6 +193,27 @@ func TestLongLivesOfLargeMachines(t *testing.T) {
 		if after := b.read(year)[0].UserNsec; n%2 == 0 && after < before {
 			t.Fatalf("cpu0 wrapped from %d to %d", before, after)
 		}
+	}
+}
+
+// TestTheMachinesCounters: half of its life a container has seen half of what
+// the machine has counted; from then on it sees all that is added.
+func TestTheMachinesCounters(t *testing.T) {
+	memory := make([]byte, StoreBytes(1))
+	table := CPUTable{Store: NewStore(memory, 1)}
+	u := CPUUsage{NowNsec: 1000, UptimeNsec: 250, Time: &cgroup.CPUTime{}, CPUs: cpus(1, 1)}
+	if _, before := table.Observe(Key{}, u, nil); before != (view.HostCounters{}) {
+		t.Errorf("nobody asked: %+v", before)
+	}
+	u.Host = &view.HostCounters{Interrupts: 400, ContextSwitches: 4000, Forks: 40, SoftIRQs: 4}
+	want := view.HostCounters{Interrupts: 300, ContextSwitches: 3000, Forks: 30, SoftIRQs: 3}
+	if _, before := table.Observe(Key{}, u, nil); before != want {
+		t.Errorf("at a quarter of the machine's age: %+v, want %+v", before, want)
+	}
+	u.NowNsec, u.Host = 2000, &view.HostCounters{ContextSwitches: 1e6}
+	table = CPUTable{Store: NewStore(memory, 1)}
+	if _, before := table.Observe(Key{}, u, nil); before != want {
+		t.Errorf("in the next process: %+v, want %+v", before, want)
 	}
 }
 

@@ -7,18 +7,30 @@ import (
 	"github.com/podview/podview/daemon/internal/view"
 )
 
-// Words of a cpuCounters record: the fixed ones, and those of each CPU (three
-// counters shown, two as the cgroup last had them).
+// Words of a cpuCounters record: the fixed ones, and those of each CPU (its
+// number and three counters, two as the cgroup last had them). The mark is not
+// what another layout had in that place.
 const (
-	cpuRecordFixed  = 7
-	cpuRecordPerCPU = 5
+	cpuRecordFixed  = 11
+	cpuRecordPerCPU = 6
+	cpuRecordMark   = 1<<63 | 2
+	recordVisible   = 1 << 63 // beside a CPU's number
 )
 
 func (c *cpuCounters) appendRecord(words []uint64) []uint64 {
-	words = append(words, c.nowNsec, c.userNsec, c.systemNsec, uint64(c.aheadNsec),
-		uint64(c.visible), uint64(len(c.cpus)), uint64(len(c.perCPU)))
-	for _, t := range c.cpus {
-		words = append(words, t.UserNsec, t.SystemNsec, t.IdleNsec)
+	known := uint64(0)
+	if c.beforeKnown {
+		known = 1
+	}
+	words = append(words, c.nowNsec, c.userNsec, c.systemNsec, uint64(c.aheadNsec), cpuRecordMark,
+		known, c.before.Interrupts, c.before.ContextSwitches, c.before.Forks, c.before.SoftIRQs,
+		uint64(len(c.cpus)))
+	for _, cpu := range c.cpus {
+		number := uint64(cpu.number)
+		if cpu.visible {
+			number |= recordVisible
+		}
+		words = append(words, number, cpu.UserNsec, cpu.SystemNsec, cpu.IdleNsec)
 	}
 	for _, t := range c.perCPU {
 		words = append(words, t.UserNsec, t.SystemNsec)
@@ -28,24 +40,30 @@ func (c *cpuCounters) appendRecord(words []uint64) []uint64 {
 
 // setRecord is false for words that appendRecord did not write.
 func (c *cpuCounters) setRecord(words []uint64) bool {
-	if len(words) < cpuRecordFixed {
+	if len(words) < cpuRecordFixed || words[4] != cpuRecordMark {
 		return false
 	}
-	visible, cpus, perCPU := words[4], words[5], words[6]
-	if cpus > math.MaxUint16 || perCPU > math.MaxUint16 || visible < 1 || visible > cpus ||
-		uint64(len(words)) != cpuRecordFixed+3*cpus+2*perCPU {
+	n := words[10]
+	perCPU := words[cpuRecordFixed:]
+	if n < 1 || n > math.MaxUint16 || uint64(len(perCPU)) < 4*n || (uint64(len(perCPU))-4*n)%2 != 0 {
 		return false
 	}
+	var cpus []cpuCounter
+	for last := -1; len(cpus) < int(n); perCPU = perCPU[4:] {
+		cpu := cpuCounter{int(perCPU[0] &^ recordVisible), perCPU[0]&recordVisible != 0,
+			view.CPUTimes{UserNsec: perCPU[1], SystemNsec: perCPU[2], IdleNsec: perCPU[3]}}
+		if cpu.number <= last || cpu.number > math.MaxUint16 {
+			return false
+		}
+		last = cpu.number
+		cpus = append(cpus, cpu)
+	}
+	c.cpus = cpus
 	c.nowNsec, c.userNsec, c.systemNsec, c.aheadNsec = words[0], words[1], words[2], int64(words[3])
-	c.visible = int(visible)
-	words = words[cpuRecordFixed:]
-	for range cpus {
-		c.cpus = append(c.cpus, view.CPUTimes{UserNsec: words[0], SystemNsec: words[1], IdleNsec: words[2]})
-		words = words[3:]
-	}
-	for range perCPU {
-		c.perCPU = append(c.perCPU, cgroup.CPUTimeOne{UserNsec: words[0], SystemNsec: words[1]})
-		words = words[2:]
+	c.beforeKnown = words[5] != 0
+	c.before = view.HostCounters{Interrupts: words[6], ContextSwitches: words[7], Forks: words[8], SoftIRQs: words[9]}
+	for ; len(perCPU) > 0; perCPU = perCPU[2:] {
+		c.perCPU = append(c.perCPU, cgroup.CPUTimeOne{UserNsec: perCPU[0], SystemNsec: perCPU[1]})
 	}
 	return true
 }

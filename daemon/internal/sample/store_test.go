@@ -4,6 +4,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/podview/podview/daemon/internal/cgroup"
+	"github.com/podview/podview/daemon/internal/view"
 )
 
 func TestStoreOutlivesTheProcess(t *testing.T) {
@@ -105,15 +108,19 @@ func TestLoadGoesOnInTheNextProcess(t *testing.T) {
 }
 
 func FuzzSetRecord(f *testing.F) {
-	f.Add(uint64(1), uint64(1), uint64(1), uint64(12))
-	f.Fuzz(func(_ *testing.T, visible, cpus, perCPU, length uint64) {
+	f.Add(uint64(cpuRecordMark), uint64(1), uint64(1), uint64(15))
+	f.Add(uint64(cpuRecordMark), uint64(2), uint64(recordVisible|3), uint64(21))
+	f.Fuzz(func(t *testing.T, mark, cpus, number, length uint64) {
 		words := make([]uint64, length%64)
-		if len(words) >= cpuRecordFixed {
-			words[4], words[5], words[6] = visible, cpus, perCPU
+		if len(words) > cpuRecordFixed {
+			words[4], words[10], words[11] = mark, cpus, number
 		}
 		var c cpuCounters
-		if c.setRecord(words) && len(c.cpus) < c.visible {
-			panic("fewer CPUs than are visible")
+		if c.setRecord(words) {
+			c.advance(CPUUsage{Time: &cgroup.CPUTime{}, CPUs: view.CPUs{Shown: []int{0, 3}, CapacityNsecPerSec: 1}})
+			if len(c.shown) != 2 {
+				t.Errorf("%d CPUs are shown, not 2", len(c.shown))
+			}
 		}
 		var l loadState
 		l.setRecord(words)

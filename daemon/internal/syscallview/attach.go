@@ -51,6 +51,11 @@ func (k *Kernel) Attach(f Feature, c Config) (*Attached, error) {
 		return nil, explain(err)
 	}
 	defer programs.Close() // links and pins keep what they need
+	if order := programs.Maps["order"]; order != nil && c.Order != nil {
+		if err := putOrder(order, c.Order); err != nil {
+			return nil, err
+		}
+	}
 	a := &Attached{}
 	for name, program := range programs.Programs {
 		l, err := link.AttachTracing(link.TracingOptions{Program: program})
@@ -115,6 +120,7 @@ func (k *Kernel) specOf(f Feature, c Config) (*ebpf.CollectionSpec, error) {
 	if f == Sysinfo {
 		delete(spec.Maps, "asked")
 		delete(spec.Maps, "scratch")
+		delete(spec.Maps, "order")
 	} else {
 		delete(spec.Maps, "loads")
 	}
@@ -142,7 +148,7 @@ func (k *Kernel) load(spec *ebpf.CollectionSpec, pinDir string) (*ebpf.Collectio
 }
 
 // lasting are the maps whose contents the next podview goes on with.
-var lasting = []string{"asked", "loads"}
+var lasting = []string{"asked", "loads", "order"}
 
 // explain makes one line of the verifier's many.
 func explain(err error) error {

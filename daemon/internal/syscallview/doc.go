@@ -40,8 +40,8 @@
 // a program has called sched_setaffinity: from then on the process gets the
 // kernel's real masks (map asked, which lives as long as the process). The
 // kernel's own record of that (user_cpus_ptr) is no help: before Linux 6.2 it
-// is empty, and runc sets it for every container. Which N: neighbours, from a
-// place that a hash of the container's cgroup chooses. A call that asks for
+// is empty, and runc sets it for every container. Which N: those
+// that the files show (view.Order, in the map order). A call that asks for
 // another process's mask is cut by the caller's own N.
 //
 // # Survival

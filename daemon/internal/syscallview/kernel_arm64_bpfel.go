@@ -18,6 +18,7 @@ import (
 const (
 	kernelMapAsked              = "asked"
 	kernelMapLoads              = "loads"
+	kernelMapOrder              = "order"
 	kernelMapScopes             = "scopes"
 	kernelMapScratch            = "scratch"
 	kernelProgGetaffinity       = "getaffinity"
@@ -29,6 +30,7 @@ const (
 	kernelVarByQuota            = "by_quota"
 	kernelVarHostMntNs          = "host_mnt_ns"
 	kernelVarHostPidNs          = "host_pid_ns"
+	kernelVarOrderSlots         = "order_slots"
 	kernelVarPageBytes          = "page_bytes"
 )
 
@@ -88,6 +90,7 @@ type kernelProgramSpecs struct {
 type kernelMapSpecs struct {
 	Asked   *ebpf.MapSpec `ebpf:"asked"`
 	Loads   *ebpf.MapSpec `ebpf:"loads"`
+	Order   *ebpf.MapSpec `ebpf:"order"`
 	Scopes  *ebpf.MapSpec `ebpf:"scopes"`
 	Scratch *ebpf.MapSpec `ebpf:"scratch"`
 }
@@ -96,10 +99,11 @@ type kernelMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type kernelVariableSpecs struct {
-	ByQuota   *ebpf.VariableSpec `ebpf:"by_quota"`
-	HostMntNs *ebpf.VariableSpec `ebpf:"host_mnt_ns"`
-	HostPidNs *ebpf.VariableSpec `ebpf:"host_pid_ns"`
-	PageBytes *ebpf.VariableSpec `ebpf:"page_bytes"`
+	ByQuota    *ebpf.VariableSpec `ebpf:"by_quota"`
+	HostMntNs  *ebpf.VariableSpec `ebpf:"host_mnt_ns"`
+	HostPidNs  *ebpf.VariableSpec `ebpf:"host_pid_ns"`
+	OrderSlots *ebpf.VariableSpec `ebpf:"order_slots"`
+	PageBytes  *ebpf.VariableSpec `ebpf:"page_bytes"`
 }
 
 // kernelObjects contains all objects after they have been loaded into the kernel.
@@ -124,6 +128,7 @@ func (o *kernelObjects) Close() error {
 type kernelMaps struct {
 	Asked   *ebpf.Map `ebpf:"asked"`
 	Loads   *ebpf.Map `ebpf:"loads"`
+	Order   *ebpf.Map `ebpf:"order"`
 	Scopes  *ebpf.Map `ebpf:"scopes"`
 	Scratch *ebpf.Map `ebpf:"scratch"`
 }
@@ -132,6 +137,7 @@ func (m *kernelMaps) Close() error {
 	return _KernelClose(
 		m.Asked,
 		m.Loads,
+		m.Order,
 		m.Scopes,
 		m.Scratch,
 	)
@@ -141,10 +147,11 @@ func (m *kernelMaps) Close() error {
 //
 // It can be passed to loadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kernelVariables struct {
-	ByQuota   *ebpf.Variable `ebpf:"by_quota"`
-	HostMntNs *ebpf.Variable `ebpf:"host_mnt_ns"`
-	HostPidNs *ebpf.Variable `ebpf:"host_pid_ns"`
-	PageBytes *ebpf.Variable `ebpf:"page_bytes"`
+	ByQuota    *ebpf.Variable `ebpf:"by_quota"`
+	HostMntNs  *ebpf.Variable `ebpf:"host_mnt_ns"`
+	HostPidNs  *ebpf.Variable `ebpf:"host_pid_ns"`
+	OrderSlots *ebpf.Variable `ebpf:"order_slots"`
+	PageBytes  *ebpf.Variable `ebpf:"page_bytes"`
 }
 
 // kernelPrograms contains all programs after they have been loaded into the kernel.

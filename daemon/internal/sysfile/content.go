@@ -3,84 +3,75 @@ package sysfile
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
 )
 
-// appendVisible is all of the container's CPUs as a list: "0-3".
-func appendVisible(dst, _ []byte, m *Machine) ([]byte, error) {
-	return appendRange(dst, len(m.CPUs.Physical)), nil
-}
-
-func appendRange(dst []byte, n int) []byte {
-	dst = append(dst, '0')
-	if n > 1 {
-		dst = append(dst, '-')
-		dst = strconv.AppendInt(dst, int64(n-1), 10)
-	}
-	return append(dst, '\n')
-}
-
-// appendNone is the kernel's empty list.
-func appendNone(dst, _ []byte, _ *Machine) ([]byte, error) { return append(dst, '\n'), nil }
-
-// appendZero is a list of nodes with the one node.
-func appendZero(dst, _ []byte, _ *Machine) ([]byte, error) { return append(dst, "0\n"...), nil }
-
-// appendDistance: a node's distance to itself is LOCAL_DISTANCE.
-func appendDistance(dst, _ []byte, _ *Machine) ([]byte, error) { return append(dst, "10\n"...), nil }
-
-// appendVisibleMask is all of the container's CPUs as a mask, as wide as the
-// host's.
-func appendVisibleMask(dst, host []byte, m *Machine) ([]byte, error) {
-	left := len(m.CPUs.Physical)
-	return appendMask(dst, maskWords(host), func(first int) uint32 {
-		return uint32(1<<max(0, min(left-first, 32)) - 1)
-	}), nil
-}
-
 // usualCPUs is how many CPUs cost no allocation.
 const usualCPUs = 128
 
-// appendRenumberedList keeps those of the host's listed CPUs that are the
-// container's, by their virtual numbers.
-func appendRenumberedList(dst, host []byte, m *Machine) ([]byte, error) {
-	physical, err := cgroup.ParseCPUList(host, make([]int, 0, usualCPUs))
-	if err != nil {
-		return nil, err
-	}
-	return appendList(dst, renumber(physical, m.CPUs.Physical)), nil
+// appendShown is all of the container's CPUs as a list: "2,5-7".
+func appendShown(dst, _ []byte, m *Machine) ([]byte, error) {
+	return appendList(dst, m.CPUs.Shown), nil
 }
 
-func appendRenumberedMask(dst, host []byte, m *Machine) ([]byte, error) {
-	physical, err := parseMask(host, make([]int, 0, usualCPUs))
+// appendOffline is what is off line on the host or for the container, as
+// drivers/base/cpu.c print_cpus_offline has it: possible and not on line.
+func appendOffline(dst, host []byte, m *Machine) ([]byte, error) {
+	offline, err := cgroup.ParseCPUList(host, make([]int, 0, usualCPUs))
 	if err != nil {
 		return nil, err
 	}
-	virtual := renumber(physical, m.CPUs.Physical)
-	return appendMask(dst, maskWords(host), func(first int) (word uint32) {
-		for _, n := range virtual {
-			if n >= first && n < first+32 {
-				word |= 1 << (n - first)
-			}
+	for _, cpu := range m.Online {
+		if !m.shows(cpu) {
+			offline = append(offline, cpu)
 		}
-		return word
-	}), nil
+	}
+	slices.Sort(offline)
+	return appendList(dst, slices.Compact(offline)), nil
 }
 
-// appendRenumberedWords is for cpufreq's lists, which have a space between
-// numbers: "0 1 2".
-func appendRenumberedWords(dst, host []byte, m *Machine) ([]byte, error) {
-	physical := make([]int, 0, usualCPUs)
+// appendZero is the file online of a CPU that is off line.
+func appendZero(dst, _ []byte, _ *Machine) ([]byte, error) { return append(dst, "0\n"...), nil }
+
+// appendShownOf keeps those of the host's listed CPUs that are the
+// container's.
+func appendShownOf(dst, host []byte, m *Machine) ([]byte, error) {
+	listed, err := cgroup.ParseCPUList(host, make([]int, 0, usualCPUs))
+	if err != nil {
+		return nil, err
+	}
+	return appendList(dst, m.shown(listed)), nil
+}
+
+// appendShownMask is appendShownOf for a mask, as wide as the host's.
+func appendShownMask(dst, host []byte, m *Machine) ([]byte, error) {
+	listed, err := parseMask(host, make([]int, 0, usualCPUs))
+	if err != nil {
+		return nil, err
+	}
+	return appendMask(dst, maskWords(host), m.shown(listed)), nil
+}
+
+// appendShownWords is for cpufreq's lists, which have a space between
+// numbers: "0 1 2". Of a policy without a CPU of the container's it is the
+// host's, as long as the policy is there: programs divide by how many there are.
+func appendShownWords(dst, host []byte, m *Machine) ([]byte, error) {
+	listed := make([]int, 0, usualCPUs)
 	for word := range bytes.FieldsSeq(host) {
 		n, err := strconv.ParseUint(string(word), 10, 16)
 		if err != nil {
 			return nil, fmt.Errorf("CPU list %.80q is not numbers with spaces between", host)
 		}
-		physical = append(physical, int(n))
+		listed = append(listed, int(n))
 	}
-	for i, n := range renumber(physical, m.CPUs.Physical) {
+	shown := m.shown(listed)
+	if len(shown) == 0 {
+		return append(dst, host...), nil
+	}
+	for i, n := range shown {
 		if i > 0 {
 			dst = append(dst, ' ')
 		}
@@ -89,21 +80,22 @@ func appendRenumberedWords(dst, host []byte, m *Machine) ([]byte, error) {
 	return append(dst, '\n'), nil
 }
 
-// renumber returns the positions in visible of what is in both; both ascend.
-// They take the place of physical: a position is never above its number.
-func renumber(physical, visible []int) []int {
-	virtual := physical[:0]
-	i := 0
-	for v, p := range visible {
-		for i < len(physical) && physical[i] < p {
-			i++
-		}
-		if i < len(physical) && physical[i] == p {
-			virtual = append(virtual, v)
-			i++
-		}
+// appendNodesOfShown keeps those of the host's listed NUMA nodes that have a
+// CPU of the container's.
+func appendNodesOfShown(dst, host []byte, m *Machine) ([]byte, error) {
+	nodes, err := cgroup.ParseCPUList(host, make([]int, 0, usualCPUs)) // nodes are listed as CPUs are
+	if err != nil {
+		return nil, err
 	}
-	return virtual
+	var with []int
+	for _, cpu := range m.CPUs.Shown {
+		node, ok := m.Order.Node(cpu)
+		if !ok {
+			return append(dst, host...), nil
+		}
+		with = append(with, node)
+	}
+	return appendList(dst, slices.DeleteFunc(nodes, func(n int) bool { return !slices.Contains(with, n) })), nil
 }
 
 // appendList prints ascending numbers as the kernel's %*pbl: "0-1,4".
@@ -157,14 +149,19 @@ func maskWords(host []byte) maskWidth {
 	return maskWidth{max(1, min(len(first), 8)), 1 + bytes.Count(host, []byte(","))}
 }
 
-// appendMask prints words of 32 CPUs; word gets the first CPU of each.
-func appendMask(dst []byte, width maskWidth, word func(first int) uint32) []byte {
+// appendMask prints words of 32 CPUs.
+func appendMask(dst []byte, width maskWidth, numbers []int) []byte {
 	for i := width.words - 1; i >= 0; i-- {
 		digits := 8
 		if i == width.words-1 {
 			digits = width.firstDigits
 		}
-		bits := word(32 * i)
+		var bits uint32
+		for _, n := range numbers {
+			if n/32 == i {
+				bits |= 1 << (n % 32)
+			}
+		}
 		for shift := (digits - 1) * 4; shift >= 0; shift -= 4 {
 			dst = append(dst, "0123456789abcdef"[bits>>shift&15])
 		}

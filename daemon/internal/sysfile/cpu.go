@@ -1,89 +1,78 @@
 package sysfile
 
 import (
-	"strconv"
+	"slices"
 	"strings"
-
-	"github.com/podview/podview/daemon/paths"
 )
 
-// resolveCPU resolves rest below /sys/devices/system/cpu.
+// resolveCPU resolves rest below /sys/devices/system/cpu. Every CPU of the
+// host's keeps its name and its number; those that are not the container's are
+// as the kernel shows a CPU that is off line.
 func resolveCPU(path, rest string, m *Machine) Node {
 	first, inner, _ := strings.Cut(rest, "/")
 	n, isCPU := numbered(first, "cpu")
-	// cpu0 and the files beside it are there for everybody. The parts of cpuN
-	// and cpufreq may differ from CPU to CPU.
+	// cpu0 and the files beside it are there for everybody. Other CPUs may be
+	// taken out of the machine, and parts of them differ from caller to caller.
 	node := Node{Kind: Host, Host: path, Shared: inner == "" && n == 0}
 	switch {
 	case m == nil:
 		return node
 	case isCPU && isMasked(inner):
 		return Node{}
-	case isCPU && m.CPUs.All: // offline ones too
-		return resolveOneCPU(node, n, n, inner, m)
-	case isCPU && n < len(m.CPUs.Physical):
-		return resolveOneCPU(node, n, m.CPUs.Physical[n], inner, m)
+	case m.CPUs.All: // offline ones too
+		return node
+	case isCPU && m.shows(n):
+		node.Append = oneCPUFiles[inner[strings.LastIndexByte(inner, '/')+1:]]
 	case isCPU:
-		return Node{}
-	case m.CPUs.All:
-		return node
+		return resolveHiddenCPU(node, inner)
+	case first == "cpufreq":
+		node.Append = policyFiles[inner[strings.LastIndexByte(inner, '/')+1:]]
+	default:
+		node.Append = cpuFiles[rest]
 	}
-	// A policy is a group of physical CPUs; cpuN/cpufreq leads to it.
-	if first == "cpufreq" && strings.HasPrefix(inner, "policy") {
-		return Node{}
-	}
-	node.Append = cpuFiles[rest]
 	return node
 }
 
-// cpuFiles are the lists beside the CPUs. No CPU of the container's is
-// offline, and which of them the host keeps free of ticks or load balancing
-// is the host's business.
+// resolveHiddenCPU resolves inner below a CPU that is not the container's.
+// What programs count CPUs by is gone or says so. The rest stays, which the
+// kernel takes away in part: runtimes read cpu0/cache by name, whatever they
+// may run on (.NET's garbage collector).
+func resolveHiddenCPU(node Node, inner string) Node {
+	part, _, _ := strings.Cut(inner, "/")
+	switch {
+	case part == "topology":
+		return Node{}
+	case inner == "online": // also of cpu0, which can't be taken off line and has none
+		return Node{Kind: File, Append: appendZero}
+	}
+	return node
+}
+
+// cpuFiles are the lists beside the CPUs that are the container's own. possible
+// and kernel_max are the kernel's promise of the highest number: programs make
+// arrays for their per-CPU data by them.
 var cpuFiles = map[string]appendFunc{
-	"online": appendVisible, "possible": appendVisible, "present": appendVisible, "enabled": appendVisible,
-	"offline": appendNone, "isolated": appendNone, "nohz_full": appendNone,
-}
-
-// resolveOneCPU resolves inner below the virtual CPU that stands for a
-// physical one. Mostly they have the same number, and the same path.
-func resolveOneCPU(node Node, virtual, physical int, inner string, m *Machine) Node {
-	if virtual != physical {
-		node.Host = paths.CPUDir + "/cpu" + strconv.Itoa(physical)
-		if inner != "" {
-			node.Host += "/" + inner
-		}
-	}
-	if inner == "" {
-		return node
-	}
-	if n, ok := numbered(inner, "node"); ok && m.OneNode {
-		if n != 0 {
-			return Node{}
-		}
-		return Node{Kind: Link, Target: "../../node/node0"}
-	}
-	if m.CPUs.All {
-		return node
-	}
-	node.Append = oneCPUFiles[inner[strings.LastIndexByte(inner, '/')+1:]]
-	return node
+	"online": appendShown, "present": appendShown, "enabled": appendShown, "offline": appendOffline,
 }
 
 // oneCPUFiles are the files of cpuN/topology and cpuN/cache/indexN that name
-// CPUs (Documentation/ABI/stable/sysfs-devices-system-cpu).
+// CPUs (Documentation/ABI/stable/sysfs-devices-system-cpu). Those of CPUs that
+// are off line are not in them.
 var oneCPUFiles = map[string]appendFunc{
-	"core_cpus_list": appendRenumberedList, "core_cpus": appendRenumberedMask,
-	"core_siblings_list": appendRenumberedList, "core_siblings": appendRenumberedMask,
-	"thread_siblings_list": appendRenumberedList, "thread_siblings": appendRenumberedMask,
-	"package_cpus_list": appendRenumberedList, "package_cpus": appendRenumberedMask,
-	"die_cpus_list": appendRenumberedList, "die_cpus": appendRenumberedMask,
-	"cluster_cpus_list": appendRenumberedList, "cluster_cpus": appendRenumberedMask,
-	"book_siblings_list": appendRenumberedList, "book_siblings": appendRenumberedMask,
-	"drawer_siblings_list": appendRenumberedList, "drawer_siblings": appendRenumberedMask,
-	"shared_cpu_list": appendRenumberedList, "shared_cpu_map": appendRenumberedMask,
-	// cpufreq/
-	"affected_cpus": appendRenumberedWords, "related_cpus": appendRenumberedWords, "freqdomain_cpus": appendRenumberedWords,
+	"core_cpus_list": appendShownOf, "core_cpus": appendShownMask,
+	"core_siblings_list": appendShownOf, "core_siblings": appendShownMask,
+	"thread_siblings_list": appendShownOf, "thread_siblings": appendShownMask,
+	"package_cpus_list": appendShownOf, "package_cpus": appendShownMask,
+	"die_cpus_list": appendShownOf, "die_cpus": appendShownMask,
+	"cluster_cpus_list": appendShownOf, "cluster_cpus": appendShownMask,
+	"book_siblings_list": appendShownOf, "book_siblings": appendShownMask,
+	"drawer_siblings_list": appendShownOf, "drawer_siblings": appendShownMask,
+	"shared_cpu_list": appendShownOf, "shared_cpu_map": appendShownMask,
 }
+
+// policyFiles are those of cpufreq/policyN, which cpuN/cpufreq leads to.
+// related_cpus has CPUs that are off line, too.
+var policyFiles = map[string]appendFunc{"affected_cpus": appendShownWords}
 
 // isMasked matches what container runtimes hide by a mount of their own,
 // because it tells of other tenants' load. Such a mount does not last on a
@@ -94,29 +83,19 @@ func isMasked(inner string) bool {
 }
 
 func listCPU(rest string, hostNames []string, m *Machine) []string {
-	var names []string
+	n, isCPU := numbered(rest, "cpu")
+	if !isCPU {
+		return hostNames
+	}
+	hidden := !m.CPUs.All && !m.shows(n)
+	names := make([]string, 0, len(hostNames)+1)
 	for _, name := range hostNames {
-		_, isCPU := numbered(name, "cpu")
-		n, isNode := numbered(name, "node")
-		switch {
-		case isMasked(name) && rest != "":
-		case rest == "" && isCPU && !m.CPUs.All:
-		case rest == "cpufreq" && strings.HasPrefix(name, "policy") && !m.CPUs.All:
-		case isNode && n != 0 && m.OneNode:
-			names = append(names, "node0")
-		default:
+		if !isMasked(name) && !(hidden && name == "topology") {
 			names = append(names, name)
 		}
 	}
-	if rest == "" && !m.CPUs.All {
-		names = appendCPUNames(names, len(m.CPUs.Physical))
-	}
-	return names
-}
-
-func appendCPUNames(names []string, n int) []string {
-	for i := range n {
-		names = append(names, "cpu"+strconv.Itoa(i))
+	if hidden && !slices.Contains(names, "online") {
+		names = append(names, "online")
 	}
 	return names
 }

@@ -12,25 +12,23 @@ const (
 // CPUFields documents /sys/devices/system/cpu; docs/view.md is generated from
 // it.
 var CPUFields = []procfile.Field{
-	{Name: "cpu0 to cpuN−1", V1: cpusV1, V2: cpusV2, Formula: "N directories, each with the topology, caches and frequency of the physical CPU behind it", NoLimit: hosts},
-	{Name: "online, possible, present, enabled", V1: cpusV1, V2: cpusV2, Formula: "0 to N−1", NoLimit: hosts},
-	{Name: "offline, isolated, nohz_full", Formula: "empty: no CPU of the container's is offline, and the other two are the host's business", NoLimit: hosts},
-	{Name: "kernel_max", Formula: "the host's: what the kernel was built for", NoLimit: hosts},
-	{Name: "cpuN/topology/core_cpus, core_cpus_list, core_siblings, core_siblings_list, thread_siblings, thread_siblings_list, package_cpus, package_cpus_list, die_cpus, die_cpus_list, cluster_cpus, cluster_cpus_list, book_siblings, book_siblings_list, drawer_siblings, drawer_siblings_list", V1: cpusV1, V2: cpusV2, Formula: "those of the host's that are among the N, by their new numbers", NoLimit: hosts},
+	{Name: "online, present, enabled", V1: cpusV1, V2: cpusV2, Formula: "the container's N CPUs, by the kernel's numbers", NoLimit: hosts},
+	{Name: "offline", V1: cpusV1, V2: cpusV2, Formula: "the host's, and the CPUs that are not among the N", NoLimit: hosts},
+	{Name: "possible, kernel_max", Formula: "the host's: the kernel's promise of the highest number, which programs size arrays by (`nproc --all`, sysconf(_SC_NPROCESSORS_CONF))", NoLimit: hosts},
+	{Name: "cpuN", Formula: "all of the host's directories; those of the N are whole", NoLimit: hosts},
+	{Name: "cpuN of another CPU", Formula: "as of a CPU that is off line: no topology, online says 0; the rest, cache and cpufreq among it, stays the host's", NoLimit: "–"},
+	{Name: "cpuN/topology/core_cpus, core_cpus_list, core_siblings, core_siblings_list, thread_siblings, thread_siblings_list, package_cpus, package_cpus_list, die_cpus, die_cpus_list, cluster_cpus, cluster_cpus_list, book_siblings, book_siblings_list, drawer_siblings, drawer_siblings_list", V1: cpusV1, V2: cpusV2, Formula: "those of the host's that are among the N, as the kernel leaves out what is off line", NoLimit: hosts},
 	{Name: "cpuN/cache/indexN/shared_cpu_map, shared_cpu_list", V1: cpusV1, V2: cpusV2, Formula: "likewise", NoLimit: hosts},
-	{Name: "cpuN/cpufreq/affected_cpus, related_cpus, freqdomain_cpus", V1: cpusV1, V2: cpusV2, Formula: "likewise; cpufreq is a directory here, and cpu/cpufreq has no policies", NoLimit: hosts},
+	{Name: "cpufreq/policyN/affected_cpus", V1: cpusV1, V2: cpusV2, Formula: "likewise; the host's where none is left", NoLimit: hosts},
 	{Name: "cpuN/thermal_throttle", Formula: "left out, as container runtimes hide it", NoLimit: "left out"},
-	{Name: "cpuN/nodeM", Formula: "node0, where there is one node", NoLimit: hosts},
-	{Name: "everything else", Formula: "the host's, of the physical CPU where it is below cpuN; nothing can be written", NoLimit: hosts},
+	{Name: "everything else", Formula: "the host's; nothing can be written", NoLimit: hosts},
 }
 
 // NodeFields documents /sys/devices/system/node.
 var NodeFields = []procfile.Field{
-	{Name: "node0", Formula: "the one node: memory limits have no split by node, so that the size of each would be invented", NoLimit: "the host's nodes, when neither memory nor CPUs are limited"},
-	{Name: "online, possible, has_cpu, has_memory, has_normal_memory, has_high_memory", Formula: "0", NoLimit: hosts},
-	{Name: "has_generic_initiator", Formula: "empty", NoLimit: hosts},
-	{Name: "node0/cpulist, cpumap", V1: cpusV1, V2: cpusV2, Formula: "0 to N−1", NoLimit: hosts},
-	{Name: "node0/distance", Formula: "10, the distance to itself", NoLimit: hosts},
-	{Name: "node0/meminfo", V1: "as /proc/meminfo", V2: "as /proc/meminfo", Formula: "the figures of /proc/meminfo; MemUsed = MemTotal − MemFree, FilePages = Cached + Buffers + SwapCached", NoLimit: hosts},
-	{Name: "node0/cpu0 to cpuN−1", V1: cpusV1, V2: cpusV2, Formula: "links to the N CPUs", NoLimit: hosts},
+	{Name: "nodeN", Formula: "all of the host's directories, with all of their files", NoLimit: hosts},
+	{Name: "nodeN/cpulist, cpumap", V1: cpusV1, V2: cpusV2, Formula: "those of the host's that are among the container's N CPUs; may be empty", NoLimit: hosts},
+	{Name: "has_cpu", V1: cpusV1, V2: cpusV2, Formula: "the nodes that have one of the N CPUs", NoLimit: hosts},
+	{Name: "nodeN/meminfo", V1: "as /proc/meminfo", V2: "as /proc/meminfo", Formula: "the node's share of the figures of /proc/meminfo, by its share of the host's memory, so that all nodes add up to them: cgroups have no limit by node; MemUsed = MemTotal − MemFree, FilePages = Cached + Buffers + SwapCached; other lines are the host's", NoLimit: hosts},
+	{Name: "everything else", Formula: "the host's: numastat, vmstat and hugepages are the node's own", NoLimit: hosts},
 }

@@ -4,6 +4,7 @@
 package sysfile
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,9 +15,20 @@ import (
 // Machine is the part of the container's view that shapes the two trees.
 type Machine struct {
 	CPUs view.CPUs
-	// OneNode replaces the host's NUMA nodes by a single one. memory.max has
-	// no split by node, so the size of each would be invented.
-	OneNode bool
+	// Online is the host's CPUs that are on line, ascending.
+	Online []int
+	// Order knows which node a CPU is in.
+	Order *view.Order
+}
+
+func (m *Machine) shows(cpu int) bool {
+	_, ok := slices.BinarySearch(m.CPUs.Shown, cpu)
+	return ok
+}
+
+// shown keeps those of the CPUs that the container is shown.
+func (m *Machine) shown(cpus []int) []int {
+	return slices.DeleteFunc(cpus, func(cpu int) bool { return !m.shows(cpu) })
 }
 
 // Kind is what a path is.
@@ -27,12 +39,9 @@ const (
 	Absent Kind = iota
 	// Host is the host's own file or directory at Node.Host.
 	Host
-	// File is a file with the content of Node.Append.
+	// File is a file with the content of Node.Append, which the host need not
+	// have.
 	File
-	// Dir is a directory with nothing but Node.Names.
-	Dir
-	// Link is a symbolic link to Node.Target.
-	Link
 )
 
 // Node is what a caller finds at a path.
@@ -44,10 +53,9 @@ type Node struct {
 	// Append appends the content to dst, given the host's bytes of Node.Host;
 	// nil for the host's bytes as they are.
 	Append appendFunc
-	// NodeMeminfo is set for node0/meminfo, which needs the memory view too.
-	NodeMeminfo bool
-	Names       []string
-	Target      string
+	// Meminfo is set for the meminfo of NUMANode, which needs the memory view.
+	Meminfo  bool
+	NUMANode int
 	// Shared is set when the path means the same kind of thing to every
 	// caller, so that the kernel may remember that it exists.
 	Shared bool
@@ -67,17 +75,14 @@ func Resolve(path string, m *Machine) Node {
 	return Node{}
 }
 
-// List filters the names the host has in the directory at path (as Resolve
-// gave its Host) down to those of m, and adds m's own.
+// List filters the names the host has in the directory at path down to those
+// of m, and adds m's own.
 func List(path string, hostNames []string, m *Machine) []string {
 	if m == nil {
 		return hostNames
 	}
 	if rest, ok := below(path, paths.CPUDir); ok {
 		return listCPU(rest, hostNames, m)
-	}
-	if rest, ok := below(path, paths.NodeDir); ok && rest == "" {
-		return listNode(hostNames, m)
 	}
 	return hostNames
 }

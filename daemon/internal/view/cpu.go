@@ -8,33 +8,46 @@ import (
 
 const nsecPerSec = 1e9
 
-// NewCPUs is the container's virtual CPUs: as many as the quota lets it use
-// at once, rounded up, but no more than its cpuset or the machine has, and
-// at least one. cpuset may be empty (no cpuset controller). With byQuota
-// false the quota counts for the capacity only. The result is in the memory
-// of the two slices.
-func NewCPUs(limit cgroup.CPULimit, cpuset, online []int, byQuota bool) CPUs {
+// Choice says which CPUs are shown where a quota is smaller than the cpuset.
+type Choice struct {
+	// ByQuota is false for all of the cpuset; the quota then counts for the
+	// capacity only.
+	ByQuota bool
+	// Order chooses, by Container, which is any number of its own; nil is for
+	// the lowest CPUs.
+	Order     *Order
+	Container uint64
+	// Room is memory for what was chosen.
+	Room []int
+}
+
+// NewCPUs is the container's CPUs: as many as the quota lets it use at once,
+// rounded up, but no more than its cpuset or the machine has, and at least
+// one. Their numbers are the kernel's: programs index by them what they get
+// from getcpu(2), affinity masks and maps of the kernel, which no file can
+// change. cpuset may be empty (no cpuset controller). The result is in the
+// memory of the slices.
+func NewCPUs(limit cgroup.CPULimit, cpuset, online []int, choice Choice) CPUs {
 	if len(online) == 0 {
 		online = []int{0}
 	}
-	physical := intersect(cpuset, online)
-	if len(physical) == 0 {
-		physical = online
+	allowed := intersect(cpuset, online)
+	if len(allowed) == 0 {
+		allowed = online
 	}
-	c := CPUs{Physical: physical, Whole: true, CapacityNsecPerSec: uint64(len(physical)) * nsecPerSec}
+	c := CPUs{Shown: allowed, Whole: true, CapacityNsecPerSec: uint64(len(allowed)) * nsecPerSec}
 	if limit.QuotaUsec > 0 && limit.PeriodUsec > 0 {
 		quota := MulDiv(limit.QuotaUsec, nsecPerSec, limit.PeriodUsec)
 		if quota < c.CapacityNsecPerSec {
 			c.Whole = false
 			c.CapacityNsecPerSec = max(quota, 1)
 			n := (c.CapacityNsecPerSec + nsecPerSec - 1) / nsecPerSec
-			if byQuota && n < uint64(len(physical)) {
-				c.Physical = physical[:n]
+			if choice.ByQuota && n < uint64(len(allowed)) {
+				c.Shown = choice.Order.Choose(choice.Container, allowed, int(n), choice.Room[:0])
 			}
 		}
 	}
-	// Renumbering changes nothing only while the host's numbers have no gap.
-	c.All = len(c.Physical) == len(online) && online[len(online)-1] == len(online)-1
+	c.All = len(c.Shown) == len(online)
 	return c
 }
 

@@ -9,12 +9,15 @@ import "github.com/podview/podview/daemon/internal/cgroup"
 type Container struct {
 	Memory Memory
 	CPUs   CPUs
-	// Times is by virtual CPU, len(CPUs.Physical) long.
+	// Times is by CPU, as long as CPUs.Shown.
 	Times []CPUTimes
 	// UptimeNsec is the time since the container started.
 	UptimeNsec uint64
 	Load       Load
-	IO         []cgroup.DeviceIO
+	// Before is what the host's counters of /proc/stat had reached when the
+	// container started.
+	Before HostCounters
+	IO     []cgroup.DeviceIO
 	// Raw is the cgroup's own file where one is passed through (slabinfo,
 	// pressure); nil where the kernel has none.
 	Raw []byte
@@ -32,23 +35,27 @@ type Memory struct {
 	Stat                          cgroup.MemoryStat
 }
 
-// CPUs is the virtual CPUs, numbered 0..len(Physical)-1.
+// CPUs is what the container sees of the machine's CPUs.
 type CPUs struct {
-	// Physical is the host's CPU behind each virtual one, ascending.
-	Physical []int
+	// Shown are those that are on line for it, by the kernel's numbers,
+	// ascending.
+	Shown []int
 	// CapacityNsecPerSec is the CPU time the container can get in a second:
 	// a quota of 0.5 CPU is 5e8, although it sees one CPU.
 	CapacityNsecPerSec uint64
 	// All is set when these are all of the host's CPUs, so that the host's
 	// own files are the truth.
 	All bool
-	// Whole is set when no quota is below these CPUs: each virtual CPU is
-	// one physical CPU, not a share of several.
+	// Whole is set when no quota is below these CPUs: what runs on a CPU is
+	// shown there.
 	Whole bool
 }
 
-// CPUTimes is one virtual CPU's counters since the container started.
+// CPUTimes is one CPU's counters since the container started.
 type CPUTimes struct{ UserNsec, SystemNsec, IdleNsec uint64 }
+
+// HostCounters are the machine's, of /proc/stat, since it was booted.
+type HostCounters struct{ Interrupts, ContextSwitches, Forks, SoftIRQs uint64 }
 
 // Load is the container's load averages.
 type Load struct {

@@ -64,41 +64,35 @@ func TestNewMemory(t *testing.T) {
 	}
 }
 
-func TestOfflineCPUsAreRenumbered(t *testing.T) {
-	if c := NewCPUs(cgroup.CPULimit{}, nil, []int{0, 2}, true); c.All {
-		t.Errorf("host CPUs 0 and 2 must become 0 and 1: %+v", c)
-	}
-}
-
 func TestNewCPUs(t *testing.T) {
 	online := []int{0, 1, 2, 3}
 	for name, tc := range map[string]struct {
 		limit      cgroup.CPULimit
 		cpuset     []int
 		byCpuset   bool
-		physical   []int
+		shown      []int
 		capacity   uint64
 		all, whole bool
 	}{
-		"nothing set":                   {physical: online, capacity: 4e9, all: true, whole: true},
-		"half a CPU":                    {limit: cgroup.CPULimit{QuotaUsec: 50000, PeriodUsec: 100000}, physical: []int{0}, capacity: 5e8},
-		"one and a half":                {limit: cgroup.CPULimit{QuotaUsec: 150000, PeriodUsec: 100000}, physical: []int{0, 1}, capacity: 15e8},
-		"exactly two":                   {limit: cgroup.CPULimit{QuotaUsec: 20000, PeriodUsec: 10000}, physical: []int{0, 1}, capacity: 2e9},
-		"quota above the machine":       {limit: cgroup.CPULimit{QuotaUsec: 800000, PeriodUsec: 100000}, physical: online, capacity: 4e9, all: true, whole: true},
-		"cpuset alone":                  {cpuset: []int{1, 3}, physical: []int{1, 3}, capacity: 2e9, whole: true},
-		"quota below cpuset":            {limit: cgroup.CPULimit{QuotaUsec: 100000, PeriodUsec: 100000}, cpuset: []int{2, 3}, physical: []int{2}, capacity: 1e9},
-		"cpuset below quota":            {limit: cgroup.CPULimit{QuotaUsec: 300000, PeriodUsec: 100000}, cpuset: []int{3}, physical: []int{3}, capacity: 1e9, whole: true},
-		"cpuset with an offline CPU":    {cpuset: []int{3, 4}, physical: []int{3}, capacity: 1e9, whole: true},
-		"cpuset wholly offline":         {cpuset: []int{8}, physical: online, capacity: 4e9, all: true, whole: true},
-		"--cpu-view=cpuset":             {limit: cgroup.CPULimit{QuotaUsec: 50000, PeriodUsec: 100000}, byCpuset: true, physical: online, capacity: 5e8, all: true},
-		"tiny quota is one CPU":         {limit: cgroup.CPULimit{QuotaUsec: 1, PeriodUsec: 1000000}, physical: []int{0}, capacity: 1000},
-		"huge quota does not overflow":  {limit: cgroup.CPULimit{QuotaUsec: math.MaxUint64, PeriodUsec: 1}, physical: online, capacity: 4e9, all: true, whole: true},
-		"period 0 is not a division":    {limit: cgroup.CPULimit{QuotaUsec: 5}, physical: online, capacity: 4e9, all: true, whole: true},
-		"three and a half of four CPUs": {limit: cgroup.CPULimit{QuotaUsec: 350000, PeriodUsec: 100000}, physical: online, capacity: 35e8, all: true},
+		"nothing set":                   {shown: online, capacity: 4e9, all: true, whole: true},
+		"half a CPU":                    {limit: cgroup.CPULimit{QuotaUsec: 50000, PeriodUsec: 100000}, shown: []int{0}, capacity: 5e8},
+		"one and a half":                {limit: cgroup.CPULimit{QuotaUsec: 150000, PeriodUsec: 100000}, shown: []int{0, 1}, capacity: 15e8},
+		"exactly two":                   {limit: cgroup.CPULimit{QuotaUsec: 20000, PeriodUsec: 10000}, shown: []int{0, 1}, capacity: 2e9},
+		"quota above the machine":       {limit: cgroup.CPULimit{QuotaUsec: 800000, PeriodUsec: 100000}, shown: online, capacity: 4e9, all: true, whole: true},
+		"cpuset alone":                  {cpuset: []int{1, 3}, shown: []int{1, 3}, capacity: 2e9, whole: true},
+		"quota below cpuset":            {limit: cgroup.CPULimit{QuotaUsec: 100000, PeriodUsec: 100000}, cpuset: []int{2, 3}, shown: []int{2}, capacity: 1e9},
+		"cpuset below quota":            {limit: cgroup.CPULimit{QuotaUsec: 300000, PeriodUsec: 100000}, cpuset: []int{3}, shown: []int{3}, capacity: 1e9, whole: true},
+		"cpuset with an offline CPU":    {cpuset: []int{3, 4}, shown: []int{3}, capacity: 1e9, whole: true},
+		"cpuset wholly offline":         {cpuset: []int{8}, shown: online, capacity: 4e9, all: true, whole: true},
+		"--cpu-view=cpuset":             {limit: cgroup.CPULimit{QuotaUsec: 50000, PeriodUsec: 100000}, byCpuset: true, shown: online, capacity: 5e8, all: true},
+		"tiny quota is one CPU":         {limit: cgroup.CPULimit{QuotaUsec: 1, PeriodUsec: 1000000}, shown: []int{0}, capacity: 1000},
+		"huge quota does not overflow":  {limit: cgroup.CPULimit{QuotaUsec: math.MaxUint64, PeriodUsec: 1}, shown: online, capacity: 4e9, all: true, whole: true},
+		"period 0 is not a division":    {limit: cgroup.CPULimit{QuotaUsec: 5}, shown: online, capacity: 4e9, all: true, whole: true},
+		"three and a half of four CPUs": {limit: cgroup.CPULimit{QuotaUsec: 350000, PeriodUsec: 100000}, shown: online, capacity: 35e8, all: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := NewCPUs(tc.limit, tc.cpuset, online, !tc.byCpuset)
-			want := CPUs{Physical: tc.physical, CapacityNsecPerSec: tc.capacity, All: tc.all, Whole: tc.whole}
+			got := NewCPUs(tc.limit, tc.cpuset, online, Choice{ByQuota: !tc.byCpuset})
+			want := CPUs{Shown: tc.shown, CapacityNsecPerSec: tc.capacity, All: tc.all, Whole: tc.whole}
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}

@@ -97,3 +97,6 @@ func (s *source) usageTicks(root string, t *cgroup.CPUTime) error {
 		return err
 	})
 }
+
+// CPUID takes a Place in cpu.
+func (s *source) CPUID(p cgroup.Place) (uint64, error) { return s.cpu.ID(p.Root, "cpu.cfs_quota_us") }

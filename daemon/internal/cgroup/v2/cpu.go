@@ -53,3 +53,6 @@ func (s *source) CPUTime(p cgroup.Place, t *cgroup.CPUTime) error {
 		return err
 	})
 }
+
+// CPUID is ID: there is one hierarchy.
+func (s *source) CPUID(p cgroup.Place) (uint64, error) { return s.ID(p) }

@@ -27,7 +27,7 @@ static void *(*bpf_task_storage_get)(void *map, void *task, void *value, u64 fla
 static long (*bpf_loop)(u32 times, void *step, void *context, u64 flags) = (void *)181;
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
 
-enum { BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_MAP_TYPE_LRU_HASH = 9, BPF_MAP_TYPE_TASK_STORAGE = 29 };
+enum { BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_MAP_TYPE_LRU_HASH = 9, BPF_MAP_TYPE_TASK_STORAGE = 29 };
 enum { BPF_F_NO_PREALLOC = 1, BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
 
 /* How the loader reads a map's definition. */
