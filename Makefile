@@ -154,8 +154,11 @@ conformance-programs-vm: build bin/conformance.test ## the same in a cgroup-v2-o
 	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --cpus 4 --numa 2 --timeout 900 --add .cache/programs-vm -- \
 		/usr/bin/env PROGRAMS=/programs /conformance.test -test.v -test.timeout 14m -test.run '$(PROGRAM_TESTS)'
 
-compare-programs: build bin/conformance.test ## the table of docs/compared.md: the programs without a view, on lxcfs and on podview
+compare-programs: build bin/conformance.test ## the tables of docs/compared.md: the programs without a view, on lxcfs and on podview
 	@conformance/programs/compare.sh
+	@conformance/programs/pack.sh $(CURDIR)/.cache/programs-vm lxcfs-7.0.0
+	@CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --cpus 4 --numa 2 --timeout 1500 --add .cache/programs-vm -- \
+		/usr/bin/env PROGRAMS=/programs CONFORMANCE=/conformance.test bash /programs/compare.sh 7.0.0
 
 nri: build ## run the NRI plugin against containerd's own end of NRI
 	cd conformance/nri && PODVIEW=$(CURDIR)/bin/podview go test -v -count=1 .

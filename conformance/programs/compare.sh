@@ -1,31 +1,41 @@
 #!/bin/bash
-# compare.sh: TestRealPrograms without a view, on the lxcfs of three suites of
-# Debian and on podview, as the table of docs/compared.md. Root only. Each lxcfs
-# runs in mount and pid namespaces of its own and ends with them. The output of
-# each run is in .cache/programs/compared.
+# compare.sh [VERSION...]: TestRealPrograms without a view, on lxcfs of these
+# versions (by default those that know cgroup v1) and on podview, as the table of
+# docs/compared.md. Root only. Each lxcfs runs in mount and pid namespaces of its
+# own and ends with them. In the VM, PROGRAMS and CONFORMANCE are given.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-versions="5.0.3 6.0.4 7.0.0"
-programs=$(conformance/programs/fetch.sh)
-conformance/programs/fetch.sh $(printf 'lxcfs-%s ' $versions) >/dev/null
-export PROGRAMS=$programs PODVIEW=$PWD/bin/podview
-logs=$programs/compared
+[ $# -gt 0 ] || set -- 5.0.3 6.0.4
+if [ -z "${PROGRAMS:-}" ]; then
+	cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+	PROGRAMS=$(conformance/programs/fetch.sh)
+	conformance/programs/fetch.sh "${@/#/lxcfs-}" >/dev/null
+	CONFORMANCE=$PWD/bin/conformance.test
+	export PODVIEW=$PWD/bin/podview
+fi
+export PROGRAMS CONFORMANCE
+logs=$PROGRAMS/compared
 rm -rf "$logs" && mkdir -p "$logs"
-run="bin/conformance.test -test.v -test.timeout 10m -test.run ^TestRealPrograms$"
+run() { "$CONFORMANCE" -test.v -test.timeout 10m -test.run '^TestRealPrograms$' 2>&1; }
+export -f run
 
-VIEW=none $run >"$logs/no view" 2>&1 || :
-for version in $versions; do
-	unshare --mount --pid --fork --kill-child --mount-proc bash -c '
-		dir=$(mktemp -d) && mount -t tmpfs tmpfs "$dir" && mkdir "$dir/view"
-		"$PROGRAMS/lxcfs-$0/run" usr/bin/lxcfs -f --enable-cfs -l -p "$dir/pid" "$dir/view" >"$1" 2>&1 &
-		for _ in {1..100}; do [ ! -e "$dir/view/proc/meminfo" ] || break; sleep 0.1; done
-		VIEW=$dir/view '"$run" "$version" "$logs/lxcfs-$version.stderr" >"$logs/lxcfs $version" 2>&1 || :
+# on_lxcfs VERSION LOG
+on_lxcfs() {
+	dir=$(mktemp -d) && mount -t tmpfs tmpfs "$dir" && mkdir "$dir/view"
+	"$PROGRAMS/lxcfs-$1/run" usr/bin/lxcfs -f --enable-cfs -l -p "$dir/pid" "$dir/view" >"$2" 2>&1 &
+	for _ in {1..100}; do [ ! -e "$dir/view/proc/meminfo" ] || break; sleep 0.1; done
+	[ -e "$dir/view/proc/meminfo" ] || { echo "lxcfs $1 does not start: $(tail -n 1 "$2")" | tee /dev/stderr; return; }
+	VIEW=$dir/view run
+}
+export -f on_lxcfs
+
+VIEW=none run >"$logs/no view" || :
+for version; do
+	unshare --mount --pid --fork --kill-child --mount-proc bash -c 'on_lxcfs "$@"' on_lxcfs "$version" "$logs/lxcfs-$version.stderr" >"$logs/lxcfs $version" || :
 done
-VIEW= $run >"$logs/podview" 2>&1 || :
+run >"$logs/podview" || :
 
 columns=("no view")
-for version in $versions; do columns+=("lxcfs $version"); done
-columns+=(podview)
+for version; do columns+=("lxcfs $version"); done
 cd "$logs"
 awk '
 	FNR == 1 { columns[++n] = FILENAME }
@@ -43,7 +53,7 @@ awk '
 		print head; print rule
 		for (r = 1; r <= m; r++) {
 			row = rows[r]; name = row
-			gsub("_", " ", name); gsub("  NPROC", " _NPROC", name); sub("NPROCESSORS ", "NPROCESSORS_", name)
+			gsub("_", " ", name)
 			line = "| " name " |"
 			for (c = 1; c <= n; c++) {
 				if (!count[row, c]) cell = "not run"
@@ -55,4 +65,4 @@ awk '
 			}
 			print line
 		}
-	}' "${columns[@]}"
+	}' "${columns[@]}" podview
