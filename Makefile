@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 .PHONY: build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
 	conformance conformance-host conformance-vm nri nri-vm soak compare-faults clean help \
-	conformance-vm-v1 generate-syscalls syscalls-check bin/asker \
+	conformance-vm-v1 conformance-programs conformance-programs-vm compare-programs generate-syscalls syscalls-check bin/asker \
 	bench bench-smoke bench-docs bench-programs e2e e2e-up e2e-down e2e-programs \
 	bin/conformance.test bin/podview.earlier bin/podview-image.tar
 
@@ -34,7 +34,7 @@ build: ## bin/podview, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview ./daemon
 
 test: ## everything below that checks, then a summary with every skipped test
-	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check policies kyverno image render demo syscalls-check conformance-host nri bench-smoke conformance-vm conformance-vm-v1
+	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check policies kyverno image render demo syscalls-check conformance-host conformance-programs nri bench-smoke conformance-vm conformance-vm-v1 conformance-programs-vm
 
 deps: ## install what the tests need (root on Debian), or say what is missing
 	@conformance/install.sh
@@ -141,6 +141,24 @@ conformance-vm-v1: build bin/conformance.test ## the tests of system calls in a 
 	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
 	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --cgroup v1 --cpus 4 --timeout 960 -- \
 		/conformance.test -test.v -test.timeout 15m -test.run TestSyscall
+
+PROGRAM_TESTS := ^Test(RealPrograms|QuotasAreSpread|ChoiceOfCPUsStays|AffinityIsWhatIsOnLine|SecondNUMANode)$$
+conformance-programs: build bin/conformance.test ## real programs that public bug reports name, in containers; VIEW=… as above, none is no view
+	@[ -w /dev/fuse ] && unshare --mount true || { echo "SKIP: needs root, CAP_SYS_ADMIN and /dev/fuse"; exit 0; }; \
+	PROGRAMS=$$(conformance/programs/fetch.sh) VIEW="$(VIEW)" PODVIEW=$(CURDIR)/bin/podview \
+		bin/conformance.test -test.v -test.timeout 10m -test.run '$(PROGRAM_TESTS)'
+
+conformance-programs-vm: build bin/conformance.test ## the same in a cgroup-v2-only VM with 4 CPUs on 2 NUMA nodes
+	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
+	conformance/programs/pack.sh $(CURDIR)/.cache/programs-vm && \
+	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --cpus 4 --numa 2 --timeout 900 --add .cache/programs-vm -- \
+		/usr/bin/env PROGRAMS=/programs /conformance.test -test.v -test.timeout 14m -test.run '$(PROGRAM_TESTS)'
+
+compare-programs: build bin/conformance.test ## the tables of docs/compared.md: the programs without a view, on lxcfs and on podview
+	@conformance/programs/compare.sh
+	@conformance/programs/pack.sh $(CURDIR)/.cache/programs-vm lxcfs-7.0.0
+	@CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --cpus 4 --numa 2 --timeout 1500 --add .cache/programs-vm -- \
+		/usr/bin/env PROGRAMS=/programs CONFORMANCE=/conformance.test bash /programs/compare.sh 7.0.0
 
 nri: build ## run the NRI plugin against containerd's own end of NRI
 	cd conformance/nri && PODVIEW=$(CURDIR)/bin/podview go test -v -count=1 .

@@ -10,7 +10,7 @@ kernel=$1
 
 programs=(
 	busybox sh bash grep getconf
-	free top uptime vmstat ps            # procps
+	free top uptime vmstat ps pgrep      # procps
 	nproc cat dd env head tail sleep ls  # coreutils
 	lscpu nsenter unshare taskset        # util-linux
 )

@@ -1,10 +1,11 @@
 #!/bin/bash
-# run.sh [--mem MB] [--cpus N] [--cgroup v1|v2] [--timeout SEC] [--parallel]
-#        [--add DIR] [--module NAME]... [--tap NAME] [--disk FILE] -- CMD ARGS…
+# run.sh [--mem MB] [--cpus N] [--numa NODES] [--cgroup v1|v2] [--timeout SEC]
+#        [--parallel] [--add DIR] [--module NAME]... [--tap NAME] [--disk FILE] -- CMD ARGS…
 # Runs CMD as root in a VM (emulated CPUs: no KVM, no root needed) that has only
 # cgroup v2, or only v1, with bin/podview at /usr/bin/podview, bin/asker.* beside
 # it and, if the variable CONFORMANCE_TEST names a file, that file at
 # /conformance.test.
+# --numa deals the CPUs and the memory out to that many NUMA nodes.
 # --parallel gives each of the guest's CPUs a thread, see boot.
 # --add copies the files below DIR, and what links there point to, into the
 # guest's root; --module loads a kernel module; --tap connects the guest's eth0
@@ -17,7 +18,7 @@
 set -euo pipefail
 vm=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$vm/../.." && pwd)
-mem=1024 cpus=2 cgroup=v2 seconds=300 threads=single add='' modules=() network=() disk=()
+mem=1024 cpus=2 cgroup=v2 seconds=300 threads=single add='' nodes=0 numa=() modules=() network=() disk=()
 
 fail() { echo "vm: $*" >&2; exit 125; }
 
@@ -43,6 +44,17 @@ payload() {
 	(cd "$1" && find . | cpio --quiet -o -H newc -R 0:0)
 }
 
+# deal_out sets qemu's options for $nodes NUMA nodes.
+deal_out() {
+	local node cpus_each=$((cpus / nodes)) mem_each=$((mem / nodes))
+	[ $((cpus_each * nodes)) = "$cpus" ] && [ $((mem_each * nodes)) = "$mem" ] ||
+		fail "$cpus CPUs and $mem MB are not the same for $nodes nodes"
+	for ((node = 0; node < nodes; node++)); do
+		numa+=(-object "memory-backend-ram,id=node$node,size=${mem_each}M"
+			-numa "node,nodeid=$node,memdev=node$node,cpus=$((node * cpus_each))-$(((node + 1) * cpus_each - 1))")
+	done
+}
+
 # boot KERNEL_DIR INITRAMFS STATUS_FILE
 # Emulation under load makes the guest's TSC run away, minutes in a second: the
 # clock is the HPET, and the watchdogs that compare clocks are off.
@@ -61,7 +73,7 @@ boot() {
 	} &>/dev/null &
 	watchdog=$!
 	setpriv --pdeathsig TERM timeout --foreground -k 5 "$((seconds + 60))" \
-		qemu-system-x86_64 -accel "tcg,thread=$threads" -machine q35 -cpu max -smp "$cpus" -m "$mem" \
+		qemu-system-x86_64 -accel "tcg,thread=$threads" -machine q35 -cpu max -smp "$cpus" -m "$mem" "${numa[@]}" \
 		-kernel "$1"/boot/vmlinuz-* -initrd "$2" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-serial stdio -serial "file:$3" "${network[@]}" "${disk[@]}" \
@@ -77,6 +89,7 @@ while [ $# -gt 0 ]; do
 	--check) check; exit 0 ;;
 	--mem) mem=${2:?}; shift 2 ;;
 	--cpus) cpus=${2:?}; shift 2 ;;
+	--numa) nodes=${2:?}; shift 2 ;;
 	--cgroup) cgroup=${2:?}; shift 2 ;;
 	--timeout) seconds=${2:?}; shift 2 ;;
 	--parallel) threads=multi; shift ;;
@@ -98,6 +111,7 @@ while [ $# -gt 0 ]; do
 done
 [ $# -gt 0 ] || fail "no command (see the head of run.sh)"
 command=("$@")
+[ "$nodes" = 0 ] || deal_out
 check
 mkdir -p "$checkout/.cache"
 work=$(mktemp -d "${VM_DIR:-$checkout/.cache}/vm.XXXXXX") qemu= watchdog=
