@@ -16,8 +16,8 @@ import (
 const usageText = `usage: podview demo [flags] -- COMMAND [ARG...]
 
 Runs COMMAND as a container sees it: in a cgroup with these limits, as process
-1 of its own pid namespace, in a time namespace (Linux 6.1) where the machine
-has just started, with podview's files over the kernel's. Nothing is left
+1 of its own pid namespace, in a time namespace where the machine has just
+started (newer kernels than 6.1), with podview's files over the kernel's. Nothing is left
 behind.
 
   --memory QUANTITY   memory limit, such as 256Mi or 1G (default none)

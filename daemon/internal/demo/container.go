@@ -83,8 +83,8 @@ func startInit(view string, command []string) (*container, error) {
 
 // startInTime starts cmd in a time namespace that begins now, so that uptime
 // and the ages of processes agree. It is false where the kernel can't: it has
-// none before Linux 5.6, and before 6.1 none for a process that shares memory
-// with its parent until it has called exec, as Go starts them.
+// none before Linux 5.6, and 6.1 lets no process into one that shares memory with
+// its parent until it has called exec, as Go starts them.
 func startInTime(cmd *exec.Cmd) bool {
 	started := make(chan bool)
 	go func() {
