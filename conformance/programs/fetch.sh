@@ -81,13 +81,15 @@ npm_workerd() {
 	mv "$dir.new" "$dir"
 }
 
-# compiled: a program that gcc makes parallel, without gcc's own library: libomp
-# answers for it.
+# compiled: a program that gcc makes parallel, with LLVM's library for gcc's.
 compiled() {
-	[ ! "$programs/compiled/openmp" -nt "$here/openmp.c" ] || return 0
-	mkdir -p "$programs/compiled"
-	gcc -O1 -fopenmp -c -o "$programs/compiled/openmp.o" "$here/openmp.c" &&
-		gcc -Wl,--unresolved-symbols=ignore-all -o "$programs/compiled/openmp" "$programs/compiled/openmp.o" || skip "libomp: no OpenMP compiler"
+	local program=$programs/compiled/openmp library=$programs/bookworm/usr/lib/llvm-14/lib/libomp.so.5
+	[ ! "$program" -nt "$here/openmp.c" ] || [ ! "$program" -nt "$here/fetch.sh" ] || return 0
+	[ -e "$library" ] || return 0 # told above
+	mkdir -p "${program%/*}"
+	gcc -O1 -fopenmp -c -o "$program.o" "$here/openmp.c" &&
+		gcc -Wl,--allow-shlib-undefined -o "$program" "$program.o" "$library" && rm "$program.o" ||
+		skip "libomp: no OpenMP compiler"
 }
 
 mkdir -p "$programs"
