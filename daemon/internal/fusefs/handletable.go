@@ -77,6 +77,9 @@ func (t *handleTable) get(fh uint64) *snapshot {
 	t.mu.Unlock()
 	s.mu.Lock()
 	if isNew {
+		// Somebody may have filled it again since it was dropped: a read that
+		// ran beside the close of its file.
+		s.text, s.has, s.length = s.text[:0], false, 0
 		s.handle, s.kept = fh, kept
 		t.resized(s, cap(s.text))
 	}
