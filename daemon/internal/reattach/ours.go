@@ -163,7 +163,7 @@ func masks(mounts []mountinfo.Mount, m mountinfo.Mount, path string) (points []s
 			continue
 		}
 		if child.FSType != "tmpfs" || child.Root != "/" {
-			return nil, fmt.Errorf("%s is mounted below, on %s, and would be lost", child.FSType, child.Point)
+			return nil, fmt.Errorf("%q is mounted below, on %q, and would be lost", child.FSType, child.Point)
 		}
 		points = append(points, child.Point)
 	}

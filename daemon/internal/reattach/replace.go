@@ -144,7 +144,7 @@ func (t *target) mask() error {
 	const flags = unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	for _, dir := range t.masks {
 		if err := unix.Mount("tmpfs", dir, "tmpfs", flags, "mode=755"); err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("hide %s as before: %w", dir, err)
+			return fmt.Errorf("hide %q as before: %w", dir, err)
 		}
 	}
 	return nil
