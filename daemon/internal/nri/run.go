@@ -32,8 +32,7 @@ const (
 	// A view that is gone is noticed within the sum of both.
 	healthPeriod   = time.Second
 	healthDeadline = 500 * time.Millisecond
-	// attachers: one that waits for a container that hangs must not keep all
-	// others waiting.
+	// attachers work at a time, and each goes on without a container that hangs.
 	attachers = 4
 
 	firstPause = 200 * time.Millisecond

@@ -19,9 +19,14 @@ func (v *view) attach(procfs string, c *Container, j *judge) {
 	done := make(chan Container, 1)
 	before := *c
 	// The timeout leaves this one behind.
-	j = j.clone()
+	v, err := v.copy()
+	if err != nil {
+		c.fail("", err)
+		return
+	}
 	go func() {
 		// All that it opens is closed by it, also after the timeout.
+		defer v.close()
 		after := before
 		v.attachNow(procfs, &after, j)
 		done <- after
@@ -44,7 +49,7 @@ func (v *view) attachNow(procfs string, c *Container, j *judge) {
 	}
 	defer entrance.close()
 	// Again, because it is locked only now.
-	mounts, err := mountinfo.Read(fmt.Sprintf("%s/%d/mountinfo", procfs, c.PID))
+	mounts, err := j.mounts(procfs, c.PID)
 	if gone(err) {
 		return
 	}
