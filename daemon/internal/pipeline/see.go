@@ -116,7 +116,7 @@ func (p *Pipeline) seeTimes(r *request) error {
 	if err != nil {
 		return err
 	}
-	key := sample.Key{Root: pl.Root, ID: id}
+	key := sample.Key{Root: pl.Root, ID: id}.Short()
 	usage := sample.CPUUsage{NowNsec: p.NowNsec(), UptimeNsec: r.c.UptimeNsec, Time: &r.used, CPUs: r.c.CPUs}
 	cpuKey := key
 	if pl, ok := r.who.Place(p.Hierarchies.CPU.Key); ok {
@@ -125,7 +125,7 @@ func (p *Pipeline) seeTimes(r *request) error {
 	if pl, ok := r.who.Place(p.Hierarchies.CPUSet.Key); ok {
 		cpuKey.CPUSetLeaf = pl.Leaf
 	}
-	r.c.Times = p.times.Observe(cpuKey, usage, r.c.Times[:0])
+	r.c.Times = p.times.Observe(cpuKey.Short(), usage, r.c.Times[:0])
 	if load, ok := p.loads.Peek(key); ok { // procs_running, procs_blocked
 		r.c.Load = load
 	}
@@ -145,5 +145,5 @@ func (p *Pipeline) key(r *request) (sample.Key, cgroup.Place, error) {
 			p.limits.ids.put(idKey(pl.Root), r.changes, id)
 		}
 	}
-	return sample.Key{Root: pl.Root, ID: id}, pl, err
+	return sample.Key{Root: pl.Root, ID: id}.Short(), pl, err
 }
