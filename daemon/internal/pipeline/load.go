@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/podview/podview/daemon/internal/caller"
 	"github.com/podview/podview/daemon/internal/cgroup"
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/sample"
@@ -48,6 +47,8 @@ func (p *Pipeline) seeLoad(r *request) error {
 // holds. What that misses are threads that were woken but got no CPU yet, and
 // processes that others moved in or out without their running; the next count
 // in full, within a minute, has them.
+//
+// Of many threads only some are looked at, others each time, and stand for all.
 type counter struct {
 	p     *Pipeline
 	place cgroup.Place
@@ -56,6 +57,7 @@ type counter struct {
 	threads  sample.Threads
 	usedNsec uint64 // when the count began
 	tids     []int  // memory for the next list
+	turn     int    // counts the samples
 }
 
 // maxHolds is a minute's.
@@ -76,12 +78,9 @@ func (c *counter) count() (sample.Threads, error) {
 	if err != nil {
 		return sample.Threads{}, err
 	}
-	c.threads = sample.Threads{}
-	for _, tid := range c.tids {
-		if state, err := c.p.threads.State(tid); err == nil {
-			add(&c.threads, state)
-		}
-	}
+	c.threads = sampleThreads(c.tids, c.p.sampling.most(), c.turn, c.p.threads.State)
+	c.p.sampling.looked(len(c.tids))
+	c.turn++
 	c.usedNsec, c.holds = usedNsec, 0
 	if usedErr == nil {
 		c.holds = maxHolds
@@ -100,28 +99,35 @@ func add(threads *sample.Threads, state byte) {
 }
 
 // countByProcess is for cgroup2 before Linux 4.14, which lists no threads.
-func (c *counter) countByProcess() (threads sample.Threads, err error) {
+func (c *counter) countByProcess() (sample.Threads, error) {
 	pids, err := c.p.Hierarchies.CPUAcct.Source.Processes(c.place, nil)
 	if err != nil {
-		return threads, err
+		return sample.Threads{}, err
 	}
+	c.tids = c.tids[:0]
 	for _, pid := range pids {
-		tasks := filepath.Join(c.p.Root.Proc, strconv.Itoa(pid), "task")
-		tids, err := os.ReadDir(tasks)
+		tids, err := os.ReadDir(filepath.Join(c.p.Root.Proc, strconv.Itoa(pid), "task"))
 		if err != nil {
 			continue
 		}
 		for _, tid := range tids {
-			if stat, err := caller.ReadStatFile(filepath.Join(tasks, tid.Name(), "stat")); err == nil {
-				add(&threads, stat.State)
+			if id, err := strconv.Atoi(tid.Name()); err == nil {
+				c.tids = append(c.tids, id)
 			}
 		}
 	}
-	return threads, nil
+	c.turn++
+	c.p.sampling.looked(len(c.tids))
+	return sampleThreads(c.tids, c.p.sampling.most(), c.turn, c.p.threads.State), nil
 }
 
 func (p *Pipeline) countDue() {
-	for key, count := range p.loads.Due(p.NowNsec()) {
+	due := p.loads.Due(p.NowNsec())
+	defer p.sampling.end()
+	for key, count := range due {
+		if !p.sampling.share(len(due)) {
+			return // the others are due the next time, too
+		}
 		threads, err := count()
 		if host.IsMissing(err) {
 			p.loads.Forget(key) // its cgroup is gone

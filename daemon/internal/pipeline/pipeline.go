@@ -46,6 +46,7 @@ type Pipeline struct {
 	gate     gate
 	times    sample.CPUTable
 	loads    sample.LoadTable
+	sampling sampling
 	starts   startCache
 	limits   limits
 	files    map[string]*file
