@@ -2,7 +2,9 @@ package fusefs
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -150,5 +152,42 @@ func TestFilesHaveNoOwner(t *testing.T) {
 		if s := f.GetAttr(nil, &fuse.GetAttrIn{InHeader: fuse.InHeader{NodeId: nodeID(path)}}, out); !s.Ok() || out.Mode != w.Mode || out.Owner != w.Owner {
 			t.Errorf("%s: mode %o, owner %v (%v), want %o, %v", path, out.Mode, out.Owner, s, w.Mode, w.Owner)
 		}
+	}
+}
+
+// Whatever runs beside what, the books are right in the end.
+func TestSharesOfManyReaders(t *testing.T) {
+	f := New(&ownedTree{fakeTree: newFakeTree()}, paths.All)
+	f.Kept = NewKept(make([]byte, KeptBytes))
+	var readers sync.WaitGroup
+	for r := range 8 {
+		readers.Add(1)
+		go func() {
+			defer readers.Done()
+			random := rand.New(rand.NewPCG(uint64(r), 1))
+			for range 5000 {
+				fh, tid := 1+random.Uint64N(1500), 100+random.Uint32N(2)
+				switch random.IntN(10) {
+				case 0:
+					f.Release(nil, &fuse.ReleaseIn{Fh: fh})
+				case 1:
+					f.handles.abandon(fh)
+				case 2, 3:
+					readPart(f, tid, fh, 500, 1000)
+				default:
+					readPart(f, tid, fh, 0, 500)
+				}
+			}
+		}()
+	}
+	readers.Wait()
+	for owner, sh := range f.handles.shares {
+		if sh.bytes > maxShareBytes {
+			t.Errorf("share %d: %d bytes", owner, sh.bytes)
+		}
+	}
+	releaseAll(t, f)
+	if len(f.handles.shares) != 0 {
+		t.Errorf("%d shares without a file", len(f.handles.shares))
 	}
 }
