@@ -18,7 +18,7 @@ const garbagePercent = 25
 // memoryLimitBytes is where garbage is collected more often rather than let
 // the heap grow: all tables of the worker full take less, and the worker with
 // what it has in the kernel has to stay below the DaemonSet's limit (256 MiB).
-const memoryLimitBytes = 128 << 20
+const memoryLimitBytes = 160 << 20
 
 // Tune makes blocking reads of the device cheap in Go, for a process that does
 // little else. Without it up to half of the CPU time of a read that comes

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
@@ -58,51 +59,52 @@ type counter struct {
 	usedNsec uint64 // when the count began
 	tids     []int  // memory for the next list
 	turn     int    // counts the samples
+	rests    int    // how often it is not counted anew, because that costs much
 }
 
 // maxHolds is a minute's.
 const maxHolds = int(60 * 1e9 / sample.LoadPeriodNsec)
 
 func (c *counter) count() (sample.Threads, error) {
-	source := c.p.Hierarchies.CPUAcct.Source
-	usedNsec, usedErr := source.CPUUsedNsec(c.place)
+	if c.rests > 0 {
+		c.rests--
+		return c.threads, nil
+	}
+	usedNsec, usedErr := c.p.Hierarchies.CPUAcct.Source.CPUUsedNsec(c.place)
 	if c.holds > 0 && usedErr == nil && usedNsec == c.usedNsec {
 		c.holds--
 		return c.threads, nil
 	}
-	var err error
-	c.tids, err = source.Threads(c.place, c.tids[:0])
-	if errors.Is(err, fs.ErrNotExist) {
-		return c.countByProcess()
-	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := threadNsec()
+	threads, err := c.list()
 	if err != nil {
+		c.rests = restsAfter(threadNsec() - before)
 		return sample.Threads{}, err
 	}
 	c.threads = sampleThreads(c.tids, c.p.sampling.most(), c.turn, c.p.threads.State)
 	c.p.sampling.looked(len(c.tids))
 	c.turn++
+	c.rests = restsAfter(threadNsec() - before)
 	c.usedNsec, c.holds = usedNsec, 0
-	if usedErr == nil {
+	if usedErr == nil && threads {
 		c.holds = maxHolds
 	}
 	return c.threads, nil
 }
 
-func add(threads *sample.Threads, state byte) {
-	threads.Total++
-	switch state {
-	case 'R':
-		threads.Running++
-	case 'D':
-		threads.Blocked++
+// list fills c.tids; threads is false where the kernel lists processes only.
+func (c *counter) list() (threads bool, err error) {
+	source := c.p.Hierarchies.CPUAcct.Source
+	c.tids, err = source.Threads(c.place, c.tids[:0])
+	if !errors.Is(err, fs.ErrNotExist) {
+		return true, err
 	}
-}
-
-// countByProcess is for cgroup2 before Linux 4.14, which lists no threads.
-func (c *counter) countByProcess() (sample.Threads, error) {
-	pids, err := c.p.Hierarchies.CPUAcct.Source.Processes(c.place, nil)
+	// cgroup2 before Linux 4.14 lists no threads.
+	pids, err := source.Processes(c.place, nil)
 	if err != nil {
-		return sample.Threads{}, err
+		return false, err
 	}
 	c.tids = c.tids[:0]
 	for _, pid := range pids {
@@ -116,9 +118,17 @@ func (c *counter) countByProcess() (sample.Threads, error) {
 			}
 		}
 	}
-	c.turn++
-	c.p.sampling.looked(len(c.tids))
-	return sampleThreads(c.tids, c.p.sampling.most(), c.turn, c.p.threads.State), nil
+	return false, nil
+}
+
+func add(threads *sample.Threads, state byte) {
+	threads.Total++
+	switch state {
+	case 'R':
+		threads.Running++
+	case 'D':
+		threads.Blocked++
+	}
 }
 
 func (p *Pipeline) countDue() {

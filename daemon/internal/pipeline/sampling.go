@@ -3,6 +3,8 @@ package pipeline
 import (
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/podview/podview/daemon/internal/sample"
 )
 
@@ -77,3 +79,19 @@ func sampleThreads(tids []int, most, turn int, state func(tid int) (byte, error)
 
 // scale is count·n/seen, rounded.
 func scale(count, n, seen int) int { return (count*n + seen/2) / seen }
+
+// restsAfter is for how many counts a container rests after one that took so
+// much CPU time: it gets a hundredth of a CPU, but a count each minute. Most
+// time is for a list of many thousands, or many cgroups to look for threads in.
+func restsAfter(cpuNsec uint64) int {
+	return int(min(cpuNsec*100/sample.LoadPeriodNsec, uint64(maxHolds)))
+}
+
+// threadNsec is the CPU time of the calling thread.
+func threadNsec() uint64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		return 0
+	}
+	return uint64(ts.Nano())
+}

@@ -97,3 +97,12 @@ func TestRoundsAreBounded(t *testing.T) {
 		t.Errorf("outside a round: %d", s.most())
 	}
 }
+
+// What costs much is counted less often.
+func TestCostlyCountsRest(t *testing.T) {
+	for cpuNsec, want := range map[uint64]int{0: 0, 10e6: 0, 49e6: 0, 50e6: 1, 160e6: 3, 10e9: maxHolds} {
+		if got := restsAfter(cpuNsec); got != want {
+			t.Errorf("%d ns: %d rests, want %d", cpuNsec, got, want)
+		}
+	}
+}

@@ -39,7 +39,7 @@ func (t *CPUTable) Observe(key Key, u CPUUsage, dst []view.CPUTimes) []view.CPUT
 	defer t.mu.Unlock()
 	c := t.containers[key]
 	if c == nil {
-		c = t.add(key)
+		c = t.add(key, max(len(u.Time.PerCPU), len(u.CPUs.Physical)))
 		words, ok := t.Store.load(c.record, t.words[:0])
 		if !ok || !c.setRecord(words) {
 			c.begin(u)

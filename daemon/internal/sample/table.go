@@ -39,8 +39,15 @@ func (k Key) Clone() Key {
 	return k
 }
 
+// room is how many counters fit a table: fewer on a machine of many CPUs, where
+// each takes some 120 bytes for each CPU, here and in the Store.
+func room(cpus int) int {
+	const tableBytes, bytesPerCPU, least = 64 << 20, 120, 1024
+	return max(least, min(maxContainers, tableBytes/bytesPerCPU/max(cpus, 1)))
+}
+
 // add makes room for a container, and has it in the table without counters.
-func (t *CPUTable) add(key Key) *cpuCounters {
+func (t *CPUTable) add(key Key, cpus int) *cpuCounters {
 	if t.containers == nil {
 		t.containers, t.leaves = map[Key]*cpuCounters{}, map[string][]Key{}
 	}
@@ -48,7 +55,7 @@ func (t *CPUTable) add(key Key) *cpuCounters {
 	if own := t.leaves[key.Root]; len(own) >= maxLeaves {
 		t.evict(slices.MinFunc(own, func(a, b Key) int { return cmp.Compare(age(a), age(b)) }))
 	}
-	if len(t.containers) >= maxContainers {
+	if len(t.containers) >= room(cpus) {
 		for _, k := range crowd(t.containers, age) {
 			t.evict(k)
 		}

@@ -104,3 +104,18 @@ func TestShortKeys(t *testing.T) {
 		t.Error("one cgroup has two keys")
 	}
 }
+
+func TestRoom(t *testing.T) {
+	for cpus, want := range map[int]int{0: maxContainers, 1: maxContainers, 64: maxContainers, 128: 4369, 256: 2184, 4096: 1024} {
+		if got := room(cpus); got != want {
+			t.Errorf("%d CPUs: %d, want %d", cpus, got, want)
+		}
+	}
+	var table CPUTable
+	for i := range 5000 {
+		table.Observe(Key{Root: fmt.Sprint("/", i)}, CPUUsage{NowNsec: 1, CPUs: cpus(1, 1), Time: &cgroup.CPUTime{PerCPU: make([]cgroup.CPUTimeOne, 128)}}, nil)
+	}
+	if n := len(table.containers); n > room(128) {
+		t.Errorf("%d counters of 128 CPUs, %d allowed", n, room(128))
+	}
+}
