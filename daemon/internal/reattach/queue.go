@@ -25,6 +25,7 @@ const (
 // called when nothing is at work any more, which may be after the return.
 func each(ctx context.Context, namespaces []namespace, do func(namespace) (Container, bool), ended func()) (all []Container, complete bool) {
 	var mu sync.Mutex
+	var found []Container // also by those who are late
 	var work sync.WaitGroup
 	slots := make(chan struct{}, atOnce)
 	for _, ns := range namespaces {
@@ -43,7 +44,7 @@ func each(ctx context.Context, namespaces []namespace, do func(namespace) (Conta
 				c.Took = time.Since(start)
 				mu.Lock()
 				defer mu.Unlock()
-				all = append(all, c)
+				found = append(found, c)
 			}
 		}()
 		go func() {
@@ -60,7 +61,7 @@ func each(ctx context.Context, namespaces []namespace, do func(namespace) (Conta
 	wait(idle, giveUp)
 	mu.Lock()
 	defer mu.Unlock()
-	all = slices.Clone(all)
+	all = slices.Clone(found)
 	slices.SortFunc(all, func(a, b Container) int { return cmp.Compare(a.PID, b.PID) })
 	return all, complete || len(namespaces) == 0
 }
