@@ -96,6 +96,6 @@ func parse(flags *flag.FlagSet, args []string) (code int, ok bool) {
 
 // fail reports why a command can't go on.
 func fail(name string, err error) int {
-	fmt.Fprintf(os.Stderr, "podview %s: %v\n", name, err)
+	fmt.Fprintf(os.Stderr, "podview %s: %s\n", name, printable(err.Error()))
 	return exitFailure
 }

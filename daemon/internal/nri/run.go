@@ -36,8 +36,7 @@ const (
 	healthDeadline = 500 * time.Millisecond
 	// startDeadline is for what is done while the runtime waits.
 	startDeadline = 500 * time.Millisecond
-	// attachers: one that waits for a container that hangs must not keep all
-	// others waiting.
+	// attachers work at a time, and each goes on without a container that hangs.
 	attachers = 4
 
 	firstPause = 200 * time.Millisecond
