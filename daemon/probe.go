@@ -3,13 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
-	"k8s.io/klog/v2"
 )
 
 // probes answers a kubelet: /livez while the process runs, /readyz when a
@@ -42,13 +40,11 @@ func serveProbes(address, mount string) (*probes, error) {
 
 // listenHTTP serves until the process ends. The error names the flag.
 func listenHTTP(flag, address string, handler http.Handler) error {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("%s: %w", flag, err)
+	listener, err := listen(flag, address)
+	if err == nil {
+		go serveHTTP(listener, handler)
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
-	go func() { klog.ErrorS(server.Serve(listener), "No longer listening", "address", address) }()
-	return nil
+	return err
 }
 
 // ready reads a file of the view. A read that hangs keeps one thread, not one

@@ -136,6 +136,9 @@ func serveMetrics(address string, m *metrics.Metrics) error {
 		return nil
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(m.Registry(), promhttp.HandlerOpts{}))
+	mux.Handle("/metrics", promhttp.HandlerFor(m.Registry(), promhttp.HandlerOpts{
+		MaxRequestsInFlight: 2,
+		DisableCompression:  true, // it would cost up to 1 MB for each connection
+	}))
 	return listenHTTP("--metrics-address", address, mux)
 }
