@@ -83,6 +83,8 @@ func work(c *serveConfig) error {
 	files.Resume(shared.Kept(), shared.Handle())
 	late.Kept, instead.Kept = files.Kept, files.Kept
 	counters.Workers(shared.Workers().Load)
+	counters.Lost(shared.Lost().Load)
+	counters.Hung(shared.Hung().Load)
 	c.syscalls.report(counters)
 	p.Published = c.loadPublisher()
 	if err := serveMetrics(c.metricsAddress, counters); err != nil {
