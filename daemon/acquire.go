@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -83,7 +84,7 @@ func tryAcquire(c *serveConfig, args []string) (*servedMount, error) {
 		return nil, err
 	}
 	defer unlock()
-	predecessor, err := handover.Ask(c.socketPath(), version, ledgerLayout)
+	predecessor, err := ask(c)
 	switch {
 	case err == nil:
 		return takeOver(c, args, predecessor)
@@ -93,13 +94,44 @@ func tryAcquire(c *serveConfig, args []string) (*servedMount, error) {
 	return nil, busyError{err}
 }
 
+// ask asks the podview that serves the mount, if any.
+func ask(c *serveConfig) (*handover.Predecessor, error) {
+	predecessor, err := handover.Ask(c.socketPath(), version, ledgerLayout)
+	if !errors.Is(err, handover.ErrNobody) {
+		return predecessor, err
+	}
+	// A podview of before November 2026 listens beside its mount, where others
+	// may have put something of theirs.
+	earlier := filepath.Clean(c.mount) + ".sock"
+	predecessor, err = handover.Ask(earlier, version, ledgerLayout)
+	if errors.Is(err, handover.ErrStranger) {
+		klog.ErrorS(err, "Not asked for the mount")
+		return nil, handover.ErrNobody
+	}
+	return predecessor, err
+}
+
+// socketPath is where a successor asks for the mount: in a directory for this
+// mount, outside of what pods can have as volumes.
+func (c *serveConfig) socketPath() string {
+	mount := c.mount // by one name, whatever links lead there
+	if parent, err := filepath.EvalSymlinks(filepath.Dir(mount)); err == nil {
+		mount = filepath.Join(parent, filepath.Base(mount))
+	}
+	sum := sha256.Sum256([]byte(mount))
+	return filepath.Join(c.runDir, fmt.Sprintf("%.100s-%x", filepath.Base(mount), sum[:8]), "handover.sock")
+}
+
+// lockPatience is for others that hold the lock for a moment only.
+const lockPatience = 300 * time.Millisecond
+
 // lockStart locks the directory that the mountpoint is in.
 func lockStart(dir string) (unlock func(), err error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, fmt.Errorf("--mount: %w", err)
 	}
-	switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+	switch err := flock(f, lockPatience); {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		f.Close()
 		return nil, busyError{fmt.Errorf("another podview is starting in %s", dir)}
@@ -110,6 +142,16 @@ func lockStart(dir string) (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
+// flock waits, but not for ever.
+func flock(f *os.File, patience time.Duration) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
 // takeOver goes on with a predecessor's mount.
 func takeOver(c *serveConfig, args []string, p *handover.Predecessor) (*servedMount, error) {
 	m, hostOnly, err := newServedMount(c, args)
@@ -117,7 +159,7 @@ func takeOver(c *serveConfig, args []string, p *handover.Predecessor) (*servedMo
 		p.Close()
 		return nil, err
 	}
-	m.Device, m.predecessor, m.Inherited = p.Mount.Device, p, true
+	m.Device, m.predecessor, m.Inherited, m.mounted = p.Mount.Device, p, true, time.Now()
 	// Held open, a mount that is given up would look as if it were served.
 	giveUp := func(err error) (*servedMount, error) {
 		m.Dismiss()

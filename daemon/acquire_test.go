@@ -31,7 +31,7 @@ func offered(t *testing.T) (c *serveConfig, l *handover.Listener) {
 	if os.Geteuid() != 0 {
 		t.Skip("mounting needs root")
 	}
-	c = &serveConfig{mount: filepath.Join(t.TempDir(), "view"), readers: 1}
+	c = &serveConfig{mount: filepath.Join(t.TempDir(), "view"), runDir: t.TempDir(), readers: 1}
 	c.root, c.cgroup, c.cpuView = host.Root{Proc: "/proc", Sys: "/sys", Cgroup: "/sys/fs/cgroup"}, "auto", "quota"
 	if err := os.Mkdir(c.mount, 0o755); err != nil {
 		t.Fatal(err)
