@@ -334,3 +334,21 @@ func TestOOMKillerSparesTheHolder(t *testing.T) {
 		eventually(t, command+" to have the score of its own", func() bool { return score(pid) == own })
 	}
 }
+
+// TestDirectoryIsLocked: by a container that may only read it. That keeps no
+// podview from starting.
+func TestDirectoryIsLocked(t *testing.T) {
+	needRoot(t)
+	dir := filepath.Join(t.TempDir(), "view")
+	parent, err := os.Open(filepath.Dir(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parent.Close()
+	if err := unix.Flock(int(parent.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if err := serveOn(t, dir).stop(); err != nil {
+		t.Error(err)
+	}
+}

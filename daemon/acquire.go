@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -79,7 +80,7 @@ func acquire(ctx context.Context, c *serveConfig, args []string) (*servedMount, 
 // tryAcquire is one attempt. Of several podviews that start at once one at a
 // time is here, so that no two mount.
 func tryAcquire(c *serveConfig, args []string) (*servedMount, error) {
-	unlock, err := lockStart(filepath.Dir(c.mount))
+	unlock, err := lockStart(c.runDir)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +105,8 @@ func ask(c *serveConfig) (*handover.Predecessor, error) {
 	// may have put something of theirs.
 	earlier := filepath.Clean(c.mount) + ".sock"
 	predecessor, err = handover.Ask(earlier, version, ledgerLayout)
-	if errors.Is(err, handover.ErrStranger) {
+	var dial *net.OpError
+	if errors.Is(err, handover.ErrStranger) || errors.As(err, &dial) && dial.Op == "dial" {
 		klog.ErrorS(err, "Not asked for the mount")
 		return nil, handover.ErrNobody
 	}
@@ -125,19 +127,23 @@ func (c *serveConfig) socketPath() string {
 // lockPatience is for others that hold the lock for a moment only.
 const lockPatience = 300 * time.Millisecond
 
-// lockStart locks the directory that the mountpoint is in.
-func lockStart(dir string) (unlock func(), err error) {
-	f, err := os.Open(dir)
+// lockStart is for whoever mounts or unmounts. The file is where no pod gets
+// at it: a directory can be locked by who may only read it.
+func lockStart(runDir string) (unlock func(), err error) {
+	if err := os.MkdirAll(runDir, 0o700); err != nil {
+		return nil, fmt.Errorf("--run-dir: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(runDir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("--mount: %w", err)
+		return nil, fmt.Errorf("--run-dir: %w", err)
 	}
 	switch err := flock(f, lockPatience); {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		f.Close()
-		return nil, busyError{fmt.Errorf("another podview is starting in %s", dir)}
+		return nil, busyError{fmt.Errorf("another podview is starting: it has locked %s", f.Name())}
 	case err != nil:
 		f.Close()
-		return nil, fmt.Errorf("--mount: lock %s: %w", dir, err)
+		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
 	return func() { f.Close() }, nil
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,24 +31,26 @@ func startGuard(c *serveConfig) (stop func()) {
 	if !c.failOpen {
 		return func() {}
 	}
-	return background(&holder.Child{Arguments: []string{guardCommand, "--mount=" + c.mount}, Outlives: true})
+	return background(&holder.Child{Arguments: []string{guardCommand, "--mount=" + c.mount, "--run-dir=" + c.runDir}, Outlives: true})
 }
 
 func guard(args []string) int {
 	flags := flag.NewFlagSet("podview guard", flag.ContinueOnError)
-	mount := flags.String("mount", "", "as serve has it")
+	var c serveConfig
+	flags.StringVar(&c.mount, "mount", "", "as serve has it")
+	flags.StringVar(&c.runDir, "run-dir", "", "as serve has it")
 	if code, ok := parse(flags, args); !ok {
 		return code
 	}
 	// It ends after the holder, whoever else is told to end.
 	signal.Ignore(unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGPIPE)
 	awaitEnd(os.NewFile(holder.AliveFD, "alive"))
-	cleared, err := takeOff(*mount)
+	cleared, err := takeOff(&c)
 	if err != nil {
 		return fail(guardCommand, err)
 	}
 	if cleared {
-		klog.InfoS("podview serve is gone, and nobody followed; took its dead mount off", "mount", *mount)
+		klog.InfoS("podview serve is gone, and nobody followed; took its dead mount off", "mount", c.mount)
 	}
 	return 0
 }
@@ -58,11 +59,11 @@ func guard(args []string) int {
 func awaitEnd(alive *os.File) { _, _ = io.Copy(io.Discard, alive) }
 
 // takeOff detaches a dead mount of ours, unless somebody serves it.
-func takeOff(mount string) (cleared bool, err error) {
+func takeOff(c *serveConfig) (cleared bool, err error) {
 	const often, seldom = 5 * time.Millisecond, 100 * time.Millisecond
 	pause := often // a runtime kills what is left of a container soon after its first process
 	for began := time.Now(); ; time.Sleep(pause) {
-		cleared, err = clearUnderLock(mount)
+		cleared, err = clearUnderLock(c)
 		var busy busyError
 		switch waited := time.Since(began); {
 		case err == nil:
@@ -79,18 +80,18 @@ func takeOff(mount string) (cleared bool, err error) {
 
 // clearUnderLock holds the lock under which all podviews mount, so that what
 // was found dead is what is detached.
-func clearUnderLock(mount string) (cleared bool, err error) {
-	unlock, err := lockStart(filepath.Dir(mount))
+func clearUnderLock(c *serveConfig) (cleared bool, err error) {
+	unlock, err := lockStart(c.runDir)
 	if err != nil {
 		return false, err
 	}
 	defer unlock()
-	cleared, err = fusedev.Clear(mount)
+	cleared, err = fusedev.Clear(c.mount)
 	if errors.Is(err, fusedev.ErrServed) {
 		return cleared, busyError{err}
 	}
 	if err != nil {
-		return cleared, fmt.Errorf("--mount=%s: %w", mount, err)
+		return cleared, fmt.Errorf("--mount=%s: %w", c.mount, err)
 	}
 	return cleared, nil
 }

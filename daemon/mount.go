@@ -187,7 +187,7 @@ func (m *servedMount) leave() error {
 		// links that pods can start with.
 		_ = m.Device.Close()
 		handover.Remove(m.config.socketPath())
-		_, err := takeOff(mount)
+		_, err := takeOff(m.config)
 		klog.InfoS("Nobody took the mount; containers keep what they have of it for the next podview", "mount", mount)
 		return err
 	default:

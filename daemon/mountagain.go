@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -62,7 +61,7 @@ func (m *servedMount) mountAgain(ctx context.Context) bool {
 }
 
 func (m *servedMount) tryMountAgain() error {
-	unlock, err := lockStart(filepath.Dir(m.config.mount))
+	unlock, err := lockStart(m.config.runDir)
 	if err != nil {
 		return err
 	}

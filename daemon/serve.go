@@ -55,7 +55,7 @@ func parseServe(args []string) (c serveConfig, code int, ok bool) {
 	flags.BoolVar(&c.leave, "leave-mounted", false, "do not unmount on SIGTERM: containers keep their files for a successor to serve")
 	flags.StringVar(&c.metricsAddress, "metrics-address", "", "serve Prometheus metrics on HOST:PORT; empty for none")
 	flags.StringVar(&c.probeAddress, "probe-address", "", "serve /livez and /readyz on HOST:PORT; empty for none")
-	flags.StringVar(&c.runDir, "run-dir", defaultRunDir, "for the socket of a hand-over; no pod should have it, and a successor must have the same")
+	flags.StringVar(&c.runDir, "run-dir", defaultRunDir, "for the socket of a hand-over and a lock; no pod should have it, and a successor must have the same")
 	c.syscalls.register(flags)
 	if code, ok := parse(flags, args); !ok {
 		return c, code, false

@@ -86,6 +86,9 @@ func TestHandOver(t *testing.T) {
 	if err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v: only root may connect", st.Mode(), err)
 	}
+	if st, err := os.Stat(filepath.Dir(socket)); err != nil || st.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v: only root may enter its directory", st.Mode(), err)
+	}
 	p, err := Ask(socket, "new", 7)
 	if err != nil {
 		t.Fatal(err)
