@@ -27,6 +27,8 @@ type servedMount struct {
 	predecessor *handover.Predecessor
 	// handedOver: another podview serves the mount now.
 	handedOver bool
+	// lost: the connection was ended, and this process has no other.
+	lost bool
 	// mounted is when the connection began, pause how long that had waited.
 	mounted time.Time
 	pause   time.Duration
@@ -180,13 +182,16 @@ func (m *servedMount) leave() error {
 			_, err := m.AnswerPending()
 			return err
 		}
+	case m.lost: // what is there now may be another podview's
+		_, err := takeOff(m.config)
+		return err
 	case m.config.leave && !m.config.failOpen:
 		klog.InfoS("Leaving the mount", "mount", mount)
 	case m.config.leave:
 		// Nobody followed. Left in place the mount would be dead, and hide the
 		// links that pods can start with.
+		handover.Remove(m.config.socketPath()) // while nobody else can mount
 		_ = m.Device.Close()
-		handover.Remove(m.config.socketPath())
 		_, err := takeOff(m.config)
 		klog.InfoS("Nobody took the mount; containers keep what they have of it for the next podview", "mount", mount)
 		return err

@@ -34,6 +34,7 @@ func nextMountPause(last, served time.Duration) time.Duration {
 // give it to the containers. It returns false when ctx has ended first.
 func (m *servedMount) mountAgain(ctx context.Context) bool {
 	_ = m.Device.Close()
+	m.lost = true
 	if m.predecessor != nil { // it stands by for the connection that is lost
 		m.predecessor.Release()
 		m.predecessor = nil
@@ -74,7 +75,7 @@ func (m *servedMount) tryMountAgain() error {
 	}
 	device, err := mountAndAnswer(m.config.mount, m)
 	if err == nil {
-		m.Device = device
+		m.Device, m.lost = device, false
 	}
 	return err
 }
