@@ -23,8 +23,8 @@ func times(short, long int) int {
 	return short
 }
 
-// atWork returns the oldest child of a process: the worker that serves, where
-// a younger one waits to take its place.
+// atWork returns the oldest worker among a process's children: the one that
+// serves, where a younger one waits to take its place.
 func atWork(pid int) (int, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -43,15 +43,22 @@ func atWork(pid int) (int, error) {
 			continue
 		}
 		started, err := strconv.ParseUint(fields[start], 10, 64)
-		if err == nil && (found == 0 || started < oldest) {
+		if err == nil && runs(filepath.Base(filepath.Dir(file)), "worker") && (found == 0 || started < oldest) {
 			oldest = started
 			found, _ = strconv.Atoi(filepath.Base(filepath.Dir(file)))
 		}
 	}
 	if found == 0 {
-		return 0, fmt.Errorf("process %d has no child", pid)
+		return 0, fmt.Errorf("process %d has no worker", pid)
 	}
 	return found, nil
+}
+
+// runs tells whether a process is podview with that command.
+func runs(pid, command string) bool {
+	text, err := os.ReadFile("/proc/" + pid + "/cmdline")
+	arguments := strings.Split(string(text), "\x00")
+	return err == nil && len(arguments) > 1 && arguments[1] == command
 }
 
 // worker is the pid of the one that serves.

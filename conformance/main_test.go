@@ -17,6 +17,9 @@ func TestMain(m *testing.M) {
 	if spec := os.Getenv(enterEnv); spec != "" {
 		os.Exit(enterMain(spec))
 	}
+	if socket := os.Getenv(strangerEnv); socket != "" {
+		os.Exit(strangerMain(socket))
+	}
 	code := m.Run()
 	if err := sharedView.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "podview serve, at the end:", err)

@@ -10,7 +10,7 @@ import (
 )
 
 // TestOtherProtocol: a podview that can't hand over is waited for, never
-// mounted over.
+// mounted over. It listens where podviews did before November 2026.
 func TestOtherProtocol(t *testing.T) {
 	binary, dir := podviewBinary(t), filepath.Join(t.TempDir(), "view")
 	listener, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: dir + ".sock", Net: "unixpacket"})

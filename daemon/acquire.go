@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -78,12 +80,12 @@ func acquire(ctx context.Context, c *serveConfig, args []string) (*servedMount, 
 // tryAcquire is one attempt. Of several podviews that start at once one at a
 // time is here, so that no two mount.
 func tryAcquire(c *serveConfig, args []string) (*servedMount, error) {
-	unlock, err := lockStart(filepath.Dir(c.mount))
+	unlock, err := lockStart(c.runDir)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	predecessor, err := handover.Ask(c.socketPath(), version, ledgerLayout)
+	predecessor, err := ask(c)
 	switch {
 	case err == nil:
 		return takeOver(c, args, predecessor)
@@ -93,21 +95,67 @@ func tryAcquire(c *serveConfig, args []string) (*servedMount, error) {
 	return nil, busyError{err}
 }
 
-// lockStart locks the directory that the mountpoint is in.
-func lockStart(dir string) (unlock func(), err error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, fmt.Errorf("--mount: %w", err)
+// ask asks the podview that serves the mount, if any.
+func ask(c *serveConfig) (*handover.Predecessor, error) {
+	predecessor, err := handover.Ask(c.socketPath(), version, ledgerLayout)
+	if !errors.Is(err, handover.ErrNobody) {
+		return predecessor, err
 	}
-	switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+	// A podview of before November 2026 listens beside its mount, where others
+	// may have put something of theirs.
+	earlier := filepath.Clean(c.mount) + ".sock"
+	predecessor, err = handover.Ask(earlier, version, ledgerLayout)
+	var dial *net.OpError
+	if errors.Is(err, handover.ErrStranger) || errors.As(err, &dial) && dial.Op == "dial" {
+		klog.ErrorS(err, "Not asked for the mount")
+		return nil, handover.ErrNobody
+	}
+	return predecessor, err
+}
+
+// socketPath is where a successor asks for the mount: in a directory for this
+// mount, outside of what pods can have as volumes.
+func (c *serveConfig) socketPath() string {
+	mount := c.mount // by one name, whatever links lead there
+	if parent, err := filepath.EvalSymlinks(filepath.Dir(mount)); err == nil {
+		mount = filepath.Join(parent, filepath.Base(mount))
+	}
+	sum := sha256.Sum256([]byte(mount))
+	return filepath.Join(c.runDir, fmt.Sprintf("%.100s-%x", filepath.Base(mount), sum[:8]), "handover.sock")
+}
+
+// lockPatience is for others that hold the lock for a moment only.
+const lockPatience = 300 * time.Millisecond
+
+// lockStart is for whoever mounts or unmounts. The file is where no pod gets
+// at it: a directory can be locked by who may only read it.
+func lockStart(runDir string) (unlock func(), err error) {
+	if err := os.MkdirAll(runDir, 0o700); err != nil {
+		return nil, fmt.Errorf("--run-dir: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(runDir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--run-dir: %w", err)
+	}
+	switch err := flock(f, lockPatience); {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		f.Close()
-		return nil, busyError{fmt.Errorf("another podview is starting in %s", dir)}
+		return nil, busyError{fmt.Errorf("another podview is starting: it has locked %s", f.Name())}
 	case err != nil:
 		f.Close()
-		return nil, fmt.Errorf("--mount: lock %s: %w", dir, err)
+		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
 	return func() { f.Close() }, nil
+}
+
+// flock waits, but not for ever.
+func flock(f *os.File, patience time.Duration) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // takeOver goes on with a predecessor's mount.
@@ -117,7 +165,7 @@ func takeOver(c *serveConfig, args []string, p *handover.Predecessor) (*servedMo
 		p.Close()
 		return nil, err
 	}
-	m.Device, m.predecessor, m.Inherited = p.Mount.Device, p, true
+	m.Device, m.predecessor, m.Inherited, m.mounted = p.Mount.Device, p, true, time.Now()
 	// Held open, a mount that is given up would look as if it were served.
 	giveUp := func(err error) (*servedMount, error) {
 		m.Dismiss()

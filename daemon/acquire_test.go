@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -31,7 +33,7 @@ func offered(t *testing.T) (c *serveConfig, l *handover.Listener) {
 	if os.Geteuid() != 0 {
 		t.Skip("mounting needs root")
 	}
-	c = &serveConfig{mount: filepath.Join(t.TempDir(), "view"), readers: 1}
+	c = &serveConfig{mount: filepath.Join(t.TempDir(), "view"), runDir: t.TempDir(), readers: 1}
 	c.root, c.cgroup, c.cpuView = host.Root{Proc: "/proc", Sys: "/sys", Cgroup: "/sys/fs/cgroup"}, "auto", "quota"
 	if err := os.Mkdir(c.mount, 0o755); err != nil {
 		t.Fatal(err)
@@ -88,5 +90,52 @@ func TestPredecessorEndsMeanwhile(t *testing.T) {
 				t.Error("a dead podview stands by")
 			}
 		})
+	}
+}
+
+// A podview of before November 2026 is found beside its mount; what others
+// put there keeps none from starting.
+func TestAskEarlier(t *testing.T) {
+	for name, test := range map[string]struct {
+		listen func(path string) error
+		want   bool
+	}{
+		"nothing": {func(string) error { return nil }, false},
+		"a file":  {func(path string) error { return os.WriteFile(path, nil, 0o600) }, false},
+		"another kind of socket": {func(path string) error {
+			l, err := net.Listen("unix", path)
+			if err == nil {
+				t.Cleanup(func() { l.Close() })
+			}
+			return err
+		}, false},
+		"a podview": {func(path string) error {
+			device, err := os.Open(os.DevNull)
+			if err != nil {
+				return err
+			}
+			l, err := handover.Listen(path, handover.Mount{Version: "old", Init: []byte("init"), Device: device, Ledger: device})
+			if err == nil {
+				t.Cleanup(l.Close)
+			}
+			return err
+		}, true},
+	} {
+		dir, err := os.MkdirTemp("", "ask") // a socket's name is short
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		c := &serveConfig{mount: filepath.Join(dir, "view"), runDir: t.TempDir()}
+		if err := test.listen(c.mount + ".sock"); err != nil {
+			t.Fatal(err)
+		}
+		p, err := ask(c)
+		if found := p != nil; found != test.want || !found && !errors.Is(err, handover.ErrNobody) {
+			t.Errorf("%s: found %t, %v", name, found, err)
+		}
+		if p != nil {
+			p.Close()
+		}
 	}
 }

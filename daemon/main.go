@@ -32,9 +32,11 @@ var commands = []command{
 	{"version", "print the version", func([]string) int { fmt.Println("podview", version); return 0 }},
 }
 
-// hidden is how podview starts itself: to answer requests, and inside a demo
-// container.
-var hidden = []command{{workerCommand, "", worker}, {demo.InitCommand, "", demo.Init}}
+// hidden is how podview starts itself: to answer requests and probes, to see
+// the daemon's end, and inside a demo container.
+var hidden = []command{
+	{workerCommand, "", worker}, {probesCommand, "", answerProbes}, {guardCommand, "", guard}, {demo.InitCommand, "", demo.Init},
+}
 
 // Exit codes, as most tools have them.
 const (
@@ -96,6 +98,6 @@ func parse(flags *flag.FlagSet, args []string) (code int, ok bool) {
 
 // fail reports why a command can't go on.
 func fail(name string, err error) int {
-	fmt.Fprintf(os.Stderr, "podview %s: %v\n", name, err)
+	fmt.Fprintf(os.Stderr, "podview %s: %s\n", name, printable(err.Error()))
 	return exitFailure
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -28,6 +27,11 @@ type servedMount struct {
 	predecessor *handover.Predecessor
 	// handedOver: another podview serves the mount now.
 	handedOver bool
+	// lost: the connection was ended, and this process has no other.
+	lost bool
+	// mounted is when the connection began, pause how long that had waited.
+	mounted time.Time
+	pause   time.Duration
 }
 
 // newServedMount prepares what is the same whoever mounted.
@@ -36,7 +40,9 @@ func newServedMount(c *serveConfig, args []string) (*servedMount, *pipeline.Pipe
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &servedMount{config: c, cgroup: mode, Holder: &holder.Holder{Arguments: append([]string{workerCommand}, args...)}}
+	m := &servedMount{config: c, cgroup: mode, Holder: &holder.Holder{
+		Arguments: append([]string{workerCommand}, args...), OOMScore: c.oomScore,
+	}}
 	m.Host = func() fuse.RawFileSystem {
 		files := fusefs.New(hostOnly, present(c.root))
 		files.Resume(m.Ledger.Kept(), m.Ledger.Handle())
@@ -44,10 +50,6 @@ func newServedMount(c *serveConfig, args []string) (*servedMount, *pipeline.Pipe
 	}
 	return m, hostOnly, nil
 }
-
-// socketPath is where a successor asks for the mount: beside it, because the
-// mount itself may be dead.
-func (c *serveConfig) socketPath() string { return filepath.Clean(c.mount) + ".sock" }
 
 var errTaken = errors.New("a successor takes the mount")
 
@@ -74,22 +76,25 @@ func needed(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // serve keeps the mount served, by this process or by its successor, until
 // ctx ends.
-func (m *servedMount) serve(ctx context.Context) error {
+func (m *servedMount) serve(ctx context.Context) {
 	for {
 		successor, err := m.serveUntilTaken(ctx)
-		if err != nil || successor == nil {
-			return err
+		if errors.Is(err, errLost) && m.mountAgain(ctx) {
+			continue
+		}
+		if successor == nil {
+			return
 		}
 		if !m.yield(ctx, successor) {
 			m.handedOver = true
-			return nil
+			return
 		}
 		klog.InfoS("The podview that took the mount is gone; serving it again", "mount", m.config.mount, "its version", successor.Version)
 	}
 }
 
 // serveUntilTaken returns the successor that wants the mount, nil when ctx
-// has ended and none came.
+// has ended and none came, or errLost.
 func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor, error) {
 	serving, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
@@ -114,7 +119,7 @@ func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor,
 			<-ran
 			return successor, nil
 		case err := <-ran:
-			return nil, errors.Join(errors.New("the mount was taken away"), err)
+			return nil, errors.Join(errLost, err)
 		case <-told:
 			told, over = nil, time.After(m.lingerFor())
 		case <-over:
@@ -177,8 +182,19 @@ func (m *servedMount) leave() error {
 			_, err := m.AnswerPending()
 			return err
 		}
-	case m.config.leave:
+	case m.lost: // what is there now may be another podview's
+		_, err := takeOff(m.config)
+		return err
+	case m.config.leave && !m.config.failOpen:
 		klog.InfoS("Leaving the mount", "mount", mount)
+	case m.config.leave:
+		// Nobody followed. Left in place the mount would be dead, and hide the
+		// links that pods can start with.
+		handover.Remove(m.config.socketPath()) // while nobody else can mount
+		_ = m.Device.Close()
+		_, err := takeOff(m.config)
+		klog.InfoS("Nobody took the mount; containers keep what they have of it for the next podview", "mount", mount)
+		return err
 	default:
 		klog.InfoS("Unmounting", "mount", mount)
 		handover.Remove(m.config.socketPath())

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/podview/podview/daemon/internal/fusedev"
 	"github.com/podview/podview/daemon/internal/ledger"
@@ -31,6 +34,7 @@ func mountNew(c *serveConfig, args []string) (*servedMount, error) {
 	if cleared || linked { // a worker sees to it, when it serves
 		m.Ledger.Orphans().Store(1)
 	}
+	m.mounted = time.Now()
 	m.Device, err = mountAndAnswer(c.mount, m)
 	return m, err
 }
@@ -46,7 +50,7 @@ func mountAndAnswer(mount string, m *servedMount) (*os.File, error) {
 		err = m.Ledger.SetInit(init)
 	}
 	if err != nil {
-		return nil, errors.Join(err, fusedev.Unmount(mount))
+		return nil, errors.Join(err, fusedev.Unmount(mount), unix.Close(fd))
 	}
 	return os.NewFile(uintptr(fd), "/dev/fuse"), nil
 }

@@ -1,18 +1,90 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
-	"k8s.io/klog/v2"
+
+	"github.com/podview/podview/daemon/internal/holder"
 )
 
-// probes answers a kubelet: /livez while the process runs, /readyz when a
+// probesCommand is how serve starts the process that answers probes: the
+// holder talks to nobody.
+const probesCommand = "probes"
+
+// What that process finds, besides holder.AliveFD.
+const (
+	// acquiredFD is a pipe that is closed when the holder has the mount.
+	acquiredFD = holder.AliveFD + 1 + iota
+	// listenerFD is the socket: the holder keeps it open, so that it is the
+	// same one if the process is replaced.
+	listenerFD
+)
+
+// startProbes has /livez and /readyz served; acquired is called when there is
+// a mount to be ready for.
+func startProbes(c *serveConfig) (acquired, stop func(), err error) {
+	if c.probeAddress == "" {
+		return func() {}, func() {}, nil
+	}
+	listener, err := listen("--probe-address", c.probeAddress)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer listener.Close()
+	socket, err := listener.File()
+	if err != nil {
+		return nil, nil, fmt.Errorf("--probe-address: %w", err)
+	}
+	theirs, ours, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	stop = background(&holder.Child{
+		Arguments: []string{probesCommand, "--mount=" + c.mount},
+		Files:     []*os.File{acquiredFD - holder.AliveFD - 1: theirs, listenerFD - holder.AliveFD - 1: socket},
+		OOMScore:  c.oomScore,
+	})
+	return func() { _ = ours.Close() }, stop, nil
+}
+
+func answerProbes(args []string) int {
+	flags := flag.NewFlagSet("podview probes", flag.ContinueOnError)
+	p := &probes{}
+	flags.StringVar(&p.mount, "mount", "", "as serve has it")
+	if code, ok := parse(flags, args); !ok {
+		return code
+	}
+	signal.Ignore(unix.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
+	defer stop()
+	listener, err := net.FileListener(os.NewFile(listenerFD, "listener"))
+	if err != nil {
+		return fail(probesCommand, err)
+	}
+	go func() {
+		awaitEnd(os.NewFile(acquiredFD, "acquired"))
+		p.acquired.Store(true)
+	}()
+	go func() {
+		awaitEnd(os.NewFile(holder.AliveFD, "alive"))
+		stop()
+	}()
+	go serveHTTP(listener, p.handler())
+	<-ctx.Done()
+	return 0
+}
+
+// probes answers a kubelet: /livez while the holder runs, /readyz when a
 // read through the mount works.
 type probes struct {
 	mount    string
@@ -23,11 +95,7 @@ type probes struct {
 // readTimeout is below the kubelet's, so that it gets the reason.
 const readTimeout = 900 * time.Millisecond
 
-func serveProbes(address, mount string) (*probes, error) {
-	p := &probes{mount: mount}
-	if address == "" {
-		return p, nil
-	}
+func (p *probes) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -37,18 +105,16 @@ func serveProbes(address, mount string) (*probes, error) {
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	return p, listenHTTP("--probe-address", address, mux)
+	return mux
 }
 
 // listenHTTP serves until the process ends. The error names the flag.
 func listenHTTP(flag, address string, handler http.Handler) error {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("%s: %w", flag, err)
+	listener, err := listen(flag, address)
+	if err == nil {
+		go serveHTTP(listener, handler)
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
-	go func() { klog.ErrorS(server.Serve(listener), "No longer listening", "address", address) }()
-	return nil
+	return err
 }
 
 // ready reads a file of the view. A read that hangs keeps one thread, not one

@@ -47,7 +47,8 @@ func reattachCommand(args []string) int {
 	return code
 }
 
-// reattachLine says in one line what was done for a container.
+// reattachLine says in one line what was done for a container. What containers
+// name, cgroups and mount points, is quoted: the line goes to a terminal.
 func reattachLine(c reattach.Container, dryRun bool) string {
 	did := "replaced"
 	if dryRun {
@@ -57,9 +58,9 @@ func reattachLine(c reattach.Container, dryRun bool) string {
 	if len(c.Replaced) == 1 {
 		files = "file"
 	}
-	line := fmt.Sprintf("pid %d cgroup %s: %s %d %s in %v", c.PID, c.Cgroup, did, len(c.Replaced), files, c.Took.Round(time.Microsecond))
+	line := fmt.Sprintf("pid %d cgroup %s: %s %d %s in %v", c.PID, printable(c.Cgroup), did, len(c.Replaced), files, c.Took.Round(time.Microsecond))
 	if err := c.Err(); err != nil {
-		line += "; failed: " + strings.ReplaceAll(err.Error(), "\n", "; ")
+		line += "; failed: " + printable(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return line
 }

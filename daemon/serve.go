@@ -8,17 +8,22 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 
 	"github.com/podview/podview/daemon/internal/fusefs"
+	"github.com/podview/podview/daemon/internal/holder"
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/ledger"
 	"github.com/podview/podview/daemon/internal/pipeline"
 	"github.com/podview/podview/daemon/paths"
 )
+
+// defaultRunDir is for sockets.
+const defaultRunDir = "/run/podview"
 
 // defaultMount is where the policies' volumes look for the view.
 const defaultMount = "/var/lib/podview/view"
@@ -33,6 +38,8 @@ type serveConfig struct {
 	failOpen       bool
 	metricsAddress string
 	probeAddress   string
+	runDir         string
+	oomScore       string // of the processes that the holder starts
 	syscalls       syscallFlags
 }
 
@@ -48,6 +55,7 @@ func parseServe(args []string) (c serveConfig, code int, ok bool) {
 	flags.BoolVar(&c.leave, "leave-mounted", false, "do not unmount on SIGTERM: containers keep their files for a successor to serve")
 	flags.StringVar(&c.metricsAddress, "metrics-address", "", "serve Prometheus metrics on HOST:PORT; empty for none")
 	flags.StringVar(&c.probeAddress, "probe-address", "", "serve /livez and /readyz on HOST:PORT; empty for none")
+	flags.StringVar(&c.runDir, "run-dir", defaultRunDir, "for the socket of a hand-over and a lock; no pod should have it, and a successor must have the same")
 	c.syscalls.register(flags)
 	if code, ok := parse(flags, args); !ok {
 		return c, code, false
@@ -60,6 +68,8 @@ func parseServe(args []string) (c serveConfig, code int, ok bool) {
 	case err != nil:
 	case c.mount == "":
 		err = errors.New("--mount is empty")
+	case c.runDir == "":
+		err = errors.New("--run-dir is empty")
 	case flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case c.readers < 1 || c.readers >= ledger.MaxReaders:
@@ -97,10 +107,12 @@ func serveUntilSignal(c *serveConfig, args []string) error {
 	signal.Ignore(unix.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	probes, err := serveProbes(c.probeAddress, c.mount)
+	exempt(c)
+	acquired, stopProbes, err := startProbes(c)
 	if err != nil {
 		return err
 	}
+	defer stopProbes()
 	// Before the mount: a container with the view has the system calls too.
 	calls := attachSyscalls(c)
 	defer calls.close()
@@ -108,13 +120,35 @@ func serveUntilSignal(c *serveConfig, args []string) error {
 	if err != nil || m == nil { // nil: told to end before there was a mount
 		return err
 	}
+	stopGuard := startGuard(c)
 	calls.replaced()
-	probes.acquired.Store(true)
+	acquired()
 	klog.InfoS("Serving", "mount", c.mount, "cgroup", m.cgroup, "cpuView", c.cpuView, "version", version)
-	if err := m.serve(ctx); err != nil {
-		return err
+	m.serve(ctx)
+	if err := m.leave(); err != nil {
+		return err // and leave the rest to the guard
 	}
-	return m.leave()
+	stopGuard()
+	return nil
+}
+
+// exempt keeps the OOM killer from the holder: all mounts end with it.
+func exempt(c *serveConfig) {
+	var err error
+	if c.oomScore, err = holder.Exempt(); err != nil {
+		klog.V(1).InfoS("The OOM killer may choose podview's first process, and all mounts end with it", "err", err)
+	}
+}
+
+// background keeps a process running until stop returns.
+func background(child *holder.Child) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { child.Run(ctx) })
+	return func() {
+		cancel()
+		wg.Wait()
+	}
 }
 
 // present is the emulated paths that this host's kernel has.

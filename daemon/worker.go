@@ -73,6 +73,7 @@ func work(c *serveConfig) error {
 	if err := conn.Adopt(shared.Init()); err != nil {
 		return err
 	}
+	go keepOpen(c.mount)
 	if err := waitAtGate(); err != nil {
 		return err
 	}
@@ -83,6 +84,8 @@ func work(c *serveConfig) error {
 	files.Resume(shared.Kept(), shared.Handle())
 	late.Kept, instead.Kept = files.Kept, files.Kept
 	counters.Workers(shared.Workers().Load)
+	counters.Lost(shared.Lost().Load)
+	counters.Hung(shared.Hung().Load)
 	c.syscalls.report(counters)
 	p.Published, p.Ordered = c.loadPublisher(), c.orderPublisher()
 	if err := serveMetrics(c.metricsAddress, counters); err != nil {
@@ -136,6 +139,9 @@ func serveMetrics(address string, m *metrics.Metrics) error {
 		return nil
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(m.Registry(), promhttp.HandlerOpts{}))
+	mux.Handle("/metrics", promhttp.HandlerFor(m.Registry(), promhttp.HandlerOpts{
+		MaxRequestsInFlight: 2,
+		DisableCompression:  true, // it would cost up to 1 MB for each connection
+	}))
 	return listenHTTP("--metrics-address", address, mux)
 }

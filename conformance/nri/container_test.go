@@ -29,6 +29,8 @@ type process struct {
 	pid     int
 	in      io.Writer
 	answers *bufio.Reader
+	// viewsAtStart are there when the runtime would start the program.
+	viewsAtStart int
 }
 
 // startProcess starts a container with its mounts and time namespace, in a
@@ -68,7 +70,7 @@ func startProcess(t *testing.T, c *api.Container, mounts []*api.Mount, userNames
 	if err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(cmd.Process.Pid)), 0); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd.Process.Pid, in, bufio.NewReader(out)}
+	p := &process{pid: cmd.Process.Pid, in: in, answers: bufio.NewReader(out)}
 	if got := p.ask(t, "mount"); got != "mounted" {
 		t.Fatalf("container: %s", got)
 	}

@@ -133,6 +133,13 @@ func (r *containerRuntime) run(t *testing.T, pod *api.PodSandbox, userNamespace 
 func (r *containerRuntime) startContainer(t *testing.T, pod *api.PodSandbox, c *api.Container, mounts []*api.Mount, userNamespace bool) *process {
 	t.Helper()
 	p := startProcess(t, c, mounts, userNamespace)
+	if userNamespace {
+		c.Linux.Namespaces = append(c.Linux.Namespaces, &api.LinuxNamespace{Type: "user"})
+	}
+	if err := r.nri.StartContainer(context.Background(), &api.StartContainerRequest{Pod: pod, Container: c}); err != nil {
+		t.Fatal(err)
+	}
+	p.viewsAtStart = len(p.views(t))
 	c.Pid, c.State = uint32(p.pid), api.ContainerState_CONTAINER_RUNNING
 	r.mutex.Lock()
 	r.containers = append(r.containers, c)

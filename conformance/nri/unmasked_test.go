@@ -30,6 +30,10 @@ func TestUnmasked(t *testing.T) {
 			t.Skipf("the kernel sees another /proc here: %s", got)
 		}
 		p, beside, privileged := unmasked(pod, "ro"), masked(t, r, pod, userNamespace), unmasked(pod)
+		if (p.viewsAtStart == 0) != userNamespace || control.viewsAtStart == 0 || beside.viewsAtStart == 0 || privileged.viewsAtStart == 0 {
+			t.Errorf("user namespace %t: it starts with %d views, the one that insists with %d, with masks %d, privileged %d", userNamespace,
+				p.viewsAtStart, control.viewsAtStart, beside.viewsAtStart, privileged.viewsAtStart)
+		}
 		eventually(t, "the view is taken off", func() bool { return len(p.views(t)) == 0 })
 		if got := p.ask(t, "nest"); got != "nested" {
 			t.Errorf("user namespace %t: %s", userNamespace, got)

@@ -20,6 +20,7 @@ var namespaced = map[string]bool{
 	"Namespace": false, "ClusterPolicy": false, "MutatingPolicy": false, "ValidatingPolicy": false,
 	"MutatingAdmissionPolicy": false, "MutatingAdmissionPolicyBinding": false,
 	"ServiceAccount": true, "DaemonSet": true, "RoleBinding": true, "ResourceQuota": true, "PodMonitor": true,
+	"NetworkPolicy": true,
 }
 
 func TestInvariants(t *testing.T) {
@@ -85,6 +86,8 @@ func checkDaemonSet(t *testing.T, d appsv1.DaemonSet) {
 		t.Errorf("%s: a rollout is no hand-over: %v", d.Name, rolling)
 	}
 	checkVolumes(t, d.Name, spec)
+	checkRunDir(t, d.Name, spec)
+	checkProbes(t, d.Name, container)
 }
 
 // checkPlugin: the one other container is the NRI plugin, of the same image
@@ -137,6 +140,30 @@ func checkVolumes(t *testing.T, name string, spec corev1.PodSpec) {
 	if shared != 1 {
 		t.Errorf("%s: %d shared volumes", name, shared)
 	}
+}
+
+// checkProbes: what others can make fail must not end the pod's containers.
+func checkProbes(t *testing.T, name string, daemon corev1.Container) {
+	t.Helper()
+	if daemon.LivenessProbe != nil || daemon.ReadinessProbe == nil {
+		t.Errorf("%s: liveness probe %v, readiness probe %v", name, daemon.LivenessProbe, daemon.ReadinessProbe)
+	}
+}
+
+// checkRunDir: the socket of a hand-over is on the host, for the next pod to
+// find, and not in what pods have of the view.
+func checkRunDir(t *testing.T, name string, spec corev1.PodSpec) {
+	t.Helper()
+	for _, m := range spec.Containers[0].VolumeMounts {
+		if m.MountPath == "/run/podview" {
+			for _, v := range spec.Volumes {
+				if v.Name == m.Name && v.HostPath != nil && v.HostPath.Path == "/var/run/podview" {
+					return
+				}
+			}
+		}
+	}
+	t.Errorf("%s: podview's /run/podview is not the host's /var/run/podview", name)
 }
 
 // Every flag in a DaemonSet is one that the daemon of this tree has.

@@ -120,7 +120,11 @@ func (r *Resolver) Identify(tid int, changes uint64) (*Caller, error) {
 		}
 	}
 	self.changes = changes
-	return self.caller, nil
+	answer := self.caller
+	if len(own) > maxTextBytes || len(inits) > maxTextBytes {
+		self.caller, self.own, self.inits = nil, "", ""
+	}
+	return answer, nil
 }
 
 // hostPID is a caller in the host's pid namespace: a pod with hostPID when

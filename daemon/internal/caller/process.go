@@ -69,12 +69,20 @@ func (r *Resolver) cgroups(p *process, pid int, changes uint64) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	if *buf = text; p.text != string(text) {
+	if *buf = text; len(text) > maxTextBytes {
+		return string(text), nil
+	}
+	if p.text != string(text) {
 		p.text = string(text)
 	}
 	p.textAt = changes
 	return p.text, nil
 }
+
+// maxTextBytes is more than twice what a process's /proc/PID/cgroup has in
+// practice. Longer ones, which a container can make for each of its processes,
+// are not remembered.
+const maxTextBytes = 6 << 10
 
 func (r *Resolver) initCgroups(init *process, pid int, changes uint64) (string, error) {
 	init.mu.Lock()

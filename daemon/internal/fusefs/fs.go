@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -149,8 +150,27 @@ func (f *FS) attr(n node, out *fuse.Attr) {
 	if n.mode&syscall.S_IFMT == syscall.S_IFREG {
 		out.Blksize = f.size(n)
 		out.Size = uint64(out.Blksize)
+		leaseless(n, out)
 	}
 	out.SetTimes(&f.started, &f.started, &f.started)
+}
+
+// nobody is no user in any namespace, as the kernel sees it (INVALID_UID).
+const nobody = 1<<32 - 1
+
+// leaseless gives a file an owner that nobody is. Its owner could take a lease
+// on it (fcntl(2), F_SETLEASE), which makes each open by anybody else wait, and
+// the inode is one for all containers. What is root's alone to read is its
+// group's in /sys. In /proc that is slabinfo, which stays as the kernel has it;
+// the worker keeps it open, and then there is no lease either.
+func leaseless(n node, out *fuse.Attr) {
+	switch {
+	case n.mode&0o004 != 0:
+		out.Owner = fuse.Owner{Uid: nobody, Gid: nobody}
+	case strings.HasPrefix(n.path, "/sys/"):
+		out.Owner.Uid = nobody
+		out.Mode |= n.mode & 0o400 >> 3
+	}
 }
 
 // Readlink returns a symbolic link's target.

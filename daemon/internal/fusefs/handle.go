@@ -53,10 +53,9 @@ func (f *FS) ReadAt(in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
 	if in.Offset > 0 && s.length > 0 && in.Offset >= uint64(s.length) {
 		return 0, fuse.OK
 	}
-	before := cap(s.text)
 	if in.Offset == 0 || !s.has {
-		err := f.fill(s, n.path, in)
-		f.handles.resized(s, cap(s.text)-before)
+		owner, err := f.fill(s, n.path, in)
+		f.handles.settle(s, owner)
 		if err != nil {
 			return 0, status(err)
 		}
@@ -66,39 +65,66 @@ func (f *FS) ReadAt(in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
 	if in.Offset < end {
 		read = copy(buf, s.text[in.Offset:end])
 	}
-	f.handles.trim(s, end == uint64(len(s.text)))
+	if s.end = max(s.end, int(end)); s.end == s.length {
+		f.handles.trim(s)
+	}
 	return read, fuse.OK
 }
 
 // fill gives s the text that a read is answered from: a new one at offset 0;
 // else the one that the handle's last read was answered from, by an earlier
 // process perhaps, or a new one cut to its length where only that is known.
-func (f *FS) fill(s *snapshot, path string, in *fuse.ReadIn) (err error) {
-	length, known := s.length, s.length > 0
+// owner is the container whose text it is.
+func (f *FS) fill(s *snapshot, path string, in *fuse.ReadIn) (owner uint64, err error) {
+	dropped := in.Offset > 0 && s.length > 0
+	// A request that comes twice, because its worker died, may have been
+	// answered: then the reader has the first text.
+	request := in.Unique
+	if in.Offset == 0 {
+		s.length, s.end, s.sum = 0, 0, 0
+	} else {
+		request = anyRequest
+	}
 	s.has = false
-	switch {
-	case in.Offset == 0:
-		// A request that comes twice, because its worker died, may have been
-		// answered: then the reader has the first text.
-		s.text, length, known = f.Kept.load(in.Fh, in.Unique, s.text[:0])
-	case !known:
-		s.text, length, known = f.Kept.load(in.Fh, anyRequest, s.text[:0])
-	}
-	if known && len(s.text) == length {
+	text, length, known := f.Kept.load(in.Fh, request, s.text[:0])
+	s.text = text
+	if known && len(text) == length && (!dropped || s.goesOn(text)) {
 		s.length, s.has = length, true
-		return nil
+		return unowned, nil
 	}
-	if s.text, err = f.tree.Read(s.text[:0], int(in.Pid), path); err != nil {
-		return err
+	if s.text, owner, err = f.render(s.text[:0], int(in.Pid), path); err != nil {
+		return owner, err
 	}
-	if known {
+	switch {
+	case dropped && !s.goesOn(s.text):
+		s.text = nil
+		return owner, errTorn
+	case known && !dropped:
 		s.text = s.text[:min(length, len(s.text))]
 	}
 	if !s.abandoned.Load() {
-		s.text = f.Kept.save(in.Fh, in.Unique, s.text)
+		s.text = f.Kept.saveFor(owner, in.Fh, in.Unique, s.text)
 	}
 	s.length, s.has = len(s.text), true
-	return nil
+	return owner, nil
+}
+
+// OwnedTree is a Tree that tells whose view it shows, by a number for each
+// container.
+type OwnedTree interface {
+	Tree
+	ReadOwned(dst []byte, tid int, path string) (text []byte, owner uint64, err error)
+}
+
+// unowned is nobody's share: what a Tree without owners shows.
+const unowned = 0
+
+func (f *FS) render(dst []byte, tid int, path string) (text []byte, owner uint64, err error) {
+	if tree, ok := f.tree.(OwnedTree); ok {
+		return tree.ReadOwned(dst, tid, path)
+	}
+	text, err = f.tree.Read(dst, tid, path)
+	return text, unowned, err
 }
 
 // Release ends a handle.

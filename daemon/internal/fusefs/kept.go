@@ -16,6 +16,8 @@ type Kept struct {
 	slots  map[uint64]int // handle → slot
 	used   [keptSlots]uint64
 	clock  uint64 // used[i] is when slot i was written; 0 for a free one
+	// owners of the slots, unowned for those of an earlier process.
+	owners [keptSlots]uint64
 }
 
 const (
@@ -27,6 +29,8 @@ const (
 	keptHeaderBytes = 8 + 8 + 4 + 4
 	// KeptBytes is the memory that NewKept needs.
 	KeptBytes = keptSlots * keptSlotBytes
+	// keptEach slots are for each owner.
+	keptEach = 16
 )
 
 // NewKept takes KeptBytes of memory, zeroed or as an earlier Kept left it.
@@ -46,21 +50,36 @@ func (k *Kept) slot(i int) []byte {
 }
 
 // choose gives a handle a slot: its own, a free one, or the one that was not
-// written for the longest time.
-func (k *Kept) choose(fh uint64) int {
+// written for the longest time; among its owner's where that has its share.
+func (k *Kept) choose(owner, fh uint64) int {
 	i, own := k.slots[fh]
 	if !own {
-		for other, used := range k.used {
-			if used < k.used[i] {
-				i = other
-			}
-		}
+		i = k.oldest(owner)
 		delete(k.slots, binary.NativeEndian.Uint64(k.slot(i)))
 		k.slots[fh] = i
 	}
 	k.clock++
 	k.used[i] = k.clock
+	k.owners[i] = owner
 	return i
+}
+
+func (k *Kept) oldest(owner uint64) int {
+	of, ofOwner, has := 0, -1, 0
+	for i, used := range k.used {
+		if used < k.used[of] {
+			of = i
+		}
+		if used > 0 && k.owners[i] == owner {
+			if has++; ofOwner < 0 || used < k.used[ofOwner] {
+				ofOwner = i
+			}
+		}
+	}
+	if owner != unowned && has >= keptEach {
+		return ofOwner
+	}
+	return of
 }
 
 // drop frees the slot of a handle that was closed.
@@ -77,10 +96,15 @@ func (k *Kept) drop(fh uint64) {
 	}
 }
 
-// save keeps the text that the request unique of a handle is answered from,
+// save is saveFor nobody.
+func (k *Kept) save(fh, unique uint64, text []byte) []byte {
+	return k.saveFor(unowned, fh, unique, text)
+}
+
+// saveFor keeps the text that the request unique of a handle is answered from,
 // and returns it: another one where the request has a text already, because
 // it is being answered twice.
-func (k *Kept) save(fh, unique uint64, text []byte) []byte {
+func (k *Kept) saveFor(owner, fh, unique uint64, text []byte) []byte {
 	if k == nil {
 		return text
 	}
@@ -89,7 +113,7 @@ func (k *Kept) save(fh, unique uint64, text []byte) []byte {
 	if first, length, ok := k.find(fh, unique, nil); ok && len(first) == length {
 		return append(text[:0], first...)
 	}
-	slot := k.slot(k.choose(fh))
+	slot := k.slot(k.choose(owner, fh))
 	binary.NativeEndian.PutUint64(slot, fh)
 	binary.NativeEndian.PutUint64(slot[8:], requestOf(unique))
 	binary.NativeEndian.PutUint32(slot[16:], uint32(len(text)))

@@ -3,9 +3,10 @@
 //
 // # Protocol
 //
-// A podview that serves listens on a unix socket beside its mount
-// (SOCK_SEQPACKET, mode 0600). Both sides ask the kernel who the other is
-// (SO_PEERCRED) and talk to root only. Each message is one packet of JSON.
+// A podview that serves listens on a unix socket (SOCK_SEQPACKET, mode 0600) in
+// a directory that only root enters. Both sides ask the kernel who the other is
+// and talk to a podview of the same node only; see check. Each message is one
+// packet of JSON.
 //
 //	successor → old  Hello: protocol, version, ledger layout
 //	old → successor  Offer: the same, INIT; with it, by SCM_RIGHTS, the FUSE
@@ -79,25 +80,6 @@ func atSocket(socket string, f func(short string) error) error {
 	}
 	defer dir.Close()
 	return f(fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(socket)))
-}
-
-// isRoot checks who is at the other end.
-func (p peer) isRoot() error {
-	raw, err := p.conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var cred *unix.Ucred
-	errControl := raw.Control(func(fd uintptr) {
-		cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err = errors.Join(err, errControl); err != nil {
-		return fmt.Errorf("peer credentials: %w", err)
-	}
-	if cred.Uid != 0 {
-		return fmt.Errorf("process %d of uid %d is not root", cred.Pid, cred.Uid)
-	}
-	return nil
 }
 
 func (p peer) send(m message, files ...*os.File) error {

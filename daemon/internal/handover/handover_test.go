@@ -2,7 +2,9 @@ package handover
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,16 +13,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// askEnv makes the test's binary ask at that socket, as another user.
+// askEnv makes the test's binary ask at that socket, as another user, whoever
+// listens there.
 const askEnv = "PODVIEW_TEST_ASK"
 
 func TestMain(m *testing.M) {
 	if socket := os.Getenv(askEnv); socket != "" {
-		_, err := Ask(socket, "test", 1)
-		os.Stdout.WriteString(err.Error())
+		os.Stdout.WriteString(askRaw(socket).Error())
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+func askRaw(socket string) error {
+	conn, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: socket, Net: "unixpacket"})
+	if err != nil {
+		return err
+	}
+	p := peer{conn}
+	if err := p.send(message{Protocol: Protocol, Version: "test", Layout: 1}); err != nil {
+		return err
+	}
+	m, files, err := p.receive(answerTimeout)
+	if err == nil {
+		err = fmt.Errorf("it got %d files and %+v", len(files), m)
+	}
+	return err
 }
 
 func temporary(t *testing.T, text string) *os.File {
@@ -67,6 +85,9 @@ func TestHandOver(t *testing.T) {
 	st, err := os.Stat(socket)
 	if err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v: only root may connect", st.Mode(), err)
+	}
+	if st, err := os.Stat(filepath.Dir(socket)); err != nil || st.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v: only root may enter its directory", st.Mode(), err)
 	}
 	p, err := Ask(socket, "new", 7)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -33,7 +34,11 @@ type Listener struct {
 
 // Listen offers m at the socket file at path until one takes it, which comes
 // out of Taken, or Close. A socket file that is there already is replaced.
+// Its directory is made; only root enters it.
 func Listen(path string, m Mount) (*Listener, error) {
+	if err := makePrivate(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
 	l := &Listener{mount: m, path: path, taken: make(chan *Successor, 1), closed: make(chan struct{})}
 	err := atSocket(path, func(short string) (err error) {
 		fresh := fmt.Sprintf("%s.%d", short, os.Getpid())
@@ -56,6 +61,21 @@ func Listen(path string, m Mount) (*Listener, error) {
 	return l, nil
 }
 
+// makePrivate makes a directory that is root's alone, or makes it so.
+func makePrivate(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	st, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if owner := st.Sys().(*syscall.Stat_t).Uid; !st.IsDir() || int(owner) != os.Geteuid() {
+		return fmt.Errorf("%s is not a directory of uid %d: %v of uid %d", dir, os.Geteuid(), st.Mode(), owner)
+	}
+	return os.Chmod(dir, 0o700)
+}
+
 // Taken gets the successor that takes the mount.
 func (l *Listener) Taken() <-chan *Successor { return l.taken }
 
@@ -67,11 +87,15 @@ func (l *Listener) Close() {
 	l.wg.Wait()
 }
 
-// Remove removes a socket file that nobody will use again.
-func Remove(path string) { _ = os.Remove(filepath.Clean(path)) }
+// Remove removes a socket file that nobody will use again, and its directory.
+func Remove(path string) {
+	_ = os.Remove(path)
+	_ = os.Remove(filepath.Dir(path))
+}
 
 // accept talks to one after the other, so that no two take the mount.
 func (l *Listener) accept() {
+	var said time.Time
 	for {
 		conn, err := l.socket.AcceptUnix()
 		if errors.Is(err, net.ErrClosed) {
@@ -92,13 +116,16 @@ func (l *Listener) accept() {
 			return
 		}
 		conn.Close()
-		klog.ErrorS(err, "A podview that asked for the mount did not get it")
+		if time.Since(said) > time.Second { // whoever asks on and on does not fill the log
+			said = time.Now()
+			klog.ErrorS(err, "Somebody asked for the mount and did not get it")
+		}
 	}
 }
 
 // offer goes through the protocol to where the successor takes the mount.
 func (l *Listener) offer(p peer) (*Successor, error) {
-	if err := p.isRoot(); err != nil {
+	if err := p.check(); err != nil {
 		return nil, err
 	}
 	done := make(chan struct{})

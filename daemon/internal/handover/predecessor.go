@@ -48,7 +48,7 @@ func Ask(path, version string, layout uint64) (*Predecessor, error) {
 }
 
 func (p *Predecessor) ask(version string, layout uint64) error {
-	if err := p.isRoot(); err != nil {
+	if err := p.check(); err != nil {
 		return err
 	}
 	if err := p.send(message{Protocol: Protocol, Version: version, Layout: layout}); err != nil {

@@ -32,6 +32,9 @@ type Holder struct {
 	// Inherited is set where somebody else has served the device before: what
 	// he had taken and not answered is to be answered first.
 	Inherited bool
+	// OOMScore is the oom_score_adj of the processes that it starts; empty for
+	// its own.
+	OOMScore string
 }
 
 const (
@@ -94,12 +97,26 @@ func (h *Holder) work(ctx context.Context) error {
 	if h.standby, err = h.start(); err != nil {
 		klog.ErrorS(err, "No worker on standby")
 	}
-	select {
-	case err := <-w.ended:
-		return err
-	case <-ctx.Done():
-		w.stop()
-		return ctx.Err()
+	progress := progress{answered: h.Ledger.Answered().Load()}
+	look := time.NewTimer(idleLook)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-w.ended:
+			return err
+		case <-ctx.Done():
+			w.stop()
+			return ctx.Err()
+		case <-look.C:
+			hung, next := progress.look(h.waiting(), h.Ledger.Answered().Load())
+			if hung {
+				h.Ledger.Hung().Add(1)
+				klog.ErrorS(nil, "The worker answers nothing while requests wait; killing it", "pid", w.process.Pid)
+				_ = w.process.Kill()
+				next = time.Minute // for its end
+			}
+			look.Reset(next)
+		}
 	}
 }
 

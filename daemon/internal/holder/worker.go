@@ -3,7 +3,6 @@ package holder
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -63,16 +62,13 @@ func (h *Holder) start() (*worker, error) {
 		return nil, err
 	}
 	defer read.Close()
-	cmd := exec.Command("/proc/self/exe", h.Arguments...)
-	cmd.Args[0] = os.Args[0] // for ps
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd := again(h.Arguments)
 	cmd.ExtraFiles = []*os.File{DeviceFD - 3: h.Device, LedgerFD - 3: h.Ledger.File(), GateFD - 3: read}
-	// A group of its own: Ctrl-C is for the holder to act on.
-	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		write.Close()
 		return nil, fmt.Errorf("start a worker: %w", err)
 	}
+	setOOMScore(cmd.Process.Pid, h.OOMScore)
 	w := &worker{process: cmd.Process, gate: write, ended: make(chan error, 1)}
 	go func() { w.ended <- cmd.Wait() }()
 	return w, nil

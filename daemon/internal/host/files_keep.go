@@ -9,10 +9,21 @@ func (f *Files[K, V]) newFile(path []byte, fd int) *file[V] {
 	return open
 }
 
+// maxPathBytes is twice what a path has in practice. Containers may make those
+// of their cgroups 4 KiB long, and so many thousands of them.
+const maxPathBytes = 768
+
 // insert keeps a file, for its user and the map; another goroutine may have
-// been faster, then that one's is the user's. When the bound is reached, and
-// there is none to close for it, the file lasts for this one read.
+// been faster, then that one's is the user's. When its path is very long, or
+// the bound is reached and there is none to close for it, the file lasts for
+// this one read.
 func (f *Files[K, V]) insert(key K, open *file[V]) *file[V] {
+	if len(open.path) > maxPathBytes {
+		return open
+	}
+	if k, ok := any(key).(interface{ Clone() K }); ok { // it may be part of a longer text
+		key = k.Clone()
+	}
 	f.mu.Lock()
 	closed := f.files[key]
 	switch {

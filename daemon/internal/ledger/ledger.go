@@ -40,13 +40,16 @@ const (
 	slotBytes = fusedev.SlotBytes
 	// headerBytes: layout, number of CPUs, INIT's length, the count of
 	// answers, whether there are orphans, the count of workers, the last
-	// handle, then INIT.
+	// handle, the count of lost connections, then INIT; at the end the count
+	// of workers that hung.
 	headerBytes = 4096
 	initBytesAt = 16
 	answeredAt  = 24
 	orphansAt   = 32
 	workersAt   = 40
 	handleAt    = 48
+	lostAt      = 56
+	hungAt      = headerBytes - 8
 	initAt      = 64
 )
 
@@ -192,7 +195,7 @@ func (l *Ledger) Kept() *fusefs.Kept { return fusefs.NewKept(l.memory[l.keptAt()
 
 // SetInit keeps the kernel's INIT request, of which there is only one.
 func (l *Ledger) SetInit(request []byte) error {
-	if len(request) > headerBytes-initAt {
+	if len(request) > hungAt-initAt {
 		return fmt.Errorf("INIT request of %d bytes", len(request))
 	}
 	copy(l.memory[initAt:], request)
@@ -202,7 +205,7 @@ func (l *Ledger) SetInit(request []byte) error {
 
 // Init returns the INIT request.
 func (l *Ledger) Init() []byte {
-	n := min(binary.NativeEndian.Uint64(l.memory[initBytesAt:]), headerBytes-initAt)
+	n := min(binary.NativeEndian.Uint64(l.memory[initBytesAt:]), hungAt-initAt)
 	return l.memory[initAt:][:n]
 }
 
@@ -218,6 +221,27 @@ func (l *Ledger) Orphans() *atomic.Uint64 { return l.word(orphansAt) }
 
 // Workers is how many workers were let in.
 func (l *Ledger) Workers() *atomic.Uint64 { return l.word(workersAt) }
+
+// Lost is how many connections were ended under podview.
+func (l *Ledger) Lost() *atomic.Uint64 { return l.word(lostAt) }
+
+// Hung is how many workers were killed because they answered nothing.
+func (l *Ledger) Hung() *atomic.Uint64 { return l.word(hungAt) }
+
+// Reconnect prepares for another connection: what was asked on the one that
+// is lost will not be asked again, nor the files closed that were open there.
+// No worker may be at work.
+func (l *Ledger) Reconnect() error {
+	fusedev.Forget(l.Slots())
+	l.Lost().Add(1)
+	l.Orphans().Store(1)
+	// Writing zeros would cost the memory that they take.
+	const hole = unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE
+	if err := unix.Fallocate(int(l.file.Fd()), hole, int64(l.keptAt()), fusefs.KeptBytes); err != nil {
+		return fmt.Errorf("empty the ledger: %w", err)
+	}
+	return nil
+}
 
 func (l *Ledger) word(at int) *atomic.Uint64 {
 	return (*atomic.Uint64)(unsafe.Pointer(&l.memory[at])) // aligned: mmap's is, and at

@@ -130,3 +130,27 @@ func TestUnserved(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a lost connection leaves does not come up on the next one; what is
+// counted goes on.
+func TestReconnect(t *testing.T) {
+	l, err := New(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(l.Slots()[1], "a request")
+	l.Answered().Add(3)
+	l.Handle().Store(7)
+	kept, store := l.memory[l.keptAt():], l.memory[l.size()-1:]
+	kept[100], store[0] = 1, 1
+	if err := l.Reconnect(); err != nil {
+		t.Fatal(err)
+	}
+	if length := l.Slots()[1][:4]; !bytes.Equal(length, make([]byte, 4)) || kept[100] != 0 {
+		t.Errorf("left are a request of length % x and a text %d", length, kept[100])
+	}
+	if l.Answered().Load() != 3 || l.Handle().Load() != 7 || store[0] != 1 || l.Lost().Load() != 1 || l.Orphans().Load() != 1 {
+		t.Errorf("answered %d, handle %d, counters %d, lost %d, orphans %d",
+			l.Answered().Load(), l.Handle().Load(), store[0], l.Lost().Load(), l.Orphans().Load())
+	}
+}

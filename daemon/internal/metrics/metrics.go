@@ -74,6 +74,22 @@ func (m *Metrics) Workers(count func() uint64) {
 	}, func() float64 { return float64(count()) }))
 }
 
+// Lost shows how often the mount had to be made anew.
+func (m *Metrics) Lost(count func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "podview_lost_mounts_total",
+		Help: "Connections ended by somebody else (umount -f, the abort file of fusectl); each was followed by a new mount.",
+	}, func() float64 { return float64(count()) }))
+}
+
+// Hung shows how many workers answered nothing.
+func (m *Metrics) Hung(count func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "podview_hung_workers_total",
+		Help: "Workers that were killed and replaced because they answered nothing while requests waited.",
+	}, func() float64 { return float64(count()) }))
+}
+
 // Reattached counts one container's mounts.
 func (m *Metrics) Reattached(replaced, failed int) {
 	m.reattached.WithLabelValues("replaced").Add(float64(replaced))

@@ -3,10 +3,12 @@
 package mountinfo
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -28,15 +30,32 @@ type Mount struct {
 
 // Read reads a mountinfo file.
 func Read(file string) ([]Mount, error) {
-	text, err := os.ReadFile(file)
+	return ReadAtMost(file, math.MaxInt/lineBytes)
+}
+
+// lineBytes is more than a line has on average.
+const lineBytes = 400
+
+// ReadAtMost refuses a file of more mounts, without reading it to its end. A
+// process with a user namespace may make as many as fs.mount-max allows.
+func ReadAtMost(file string, mounts int) ([]Mount, error) {
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
-	mounts, err := Parse(string(text))
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, int64(mounts*lineBytes)))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) == mounts*lineBytes || bytes.Count(text, []byte{'\n'}) > mounts {
+		return nil, fmt.Errorf("%s has more than %d mounts, too many to look at", file, mounts)
+	}
+	all, err := Parse(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return mounts, nil
+	return all, nil
 }
 
 // Parse reads the text of mountinfo.
@@ -69,48 +88,6 @@ func parseLine(line string) (m Mount, ok bool) {
 // unescape undoes the kernel's mangling of names (fs/proc_namespace.c).
 var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 
-// At returns the mounts that whoever opens path finds exactly there, the
-// lowest first, so that the last one is what shows. A mount that another one
-// further up hides is not among them.
-//
-// It goes the kernel's way: from the root down, at each name onto whatever
-// is mounted there. The first mount is one whose parent is not in the list,
-// because the process cannot see it.
-func At(mounts []Mount, path string) []Mount {
-	var there []Mount
-	under := 0 // the mount that the walk is in
-	for _, prefix := range prefixes(path) {
-		there = nil
-		for range mounts { // a bound, should the list have a circle
-			i := slices.IndexFunc(mounts, func(m Mount) bool {
-				return m.Point == prefix && m.ID != under && (m.Parent == under || under == 0 && top(mounts, m))
-			})
-			if i < 0 {
-				break
-			}
-			there = append(there, mounts[i])
-			under = mounts[i].ID
-		}
-	}
-	return there
-}
-
-// In returns the mount that whoever opens path finds it in: the last one at
-// path or, with none there, at the nearest directory above that has one.
-func In(mounts []Mount, path string) (m Mount, ok bool) {
-	for _, prefix := range slices.Backward(prefixes(path)) {
-		if there := At(mounts, prefix); len(there) > 0 {
-			return there[len(there)-1], true
-		}
-	}
-	return Mount{}, false
-}
-
-// top tells whether the list lacks m's parent. An initramfs is its own.
-func top(mounts []Mount, m Mount) bool {
-	return m.Parent == m.ID || !slices.ContainsFunc(mounts, func(other Mount) bool { return other.ID == m.Parent })
-}
-
 // prefixes are the directories on the way to path, and path.
 func prefixes(path string) []string {
 	all := []string{"/"}
@@ -121,17 +98,6 @@ func prefixes(path string) []string {
 	}
 	if path != "/" {
 		all = append(all, path)
-	}
-	return all
-}
-
-// Children returns the mounts whose mount point is in m itself.
-func Children(mounts []Mount, m Mount) []Mount {
-	var all []Mount
-	for _, other := range mounts {
-		if other.Parent == m.ID && other.ID != m.ID {
-			all = append(all, other)
-		}
 	}
 	return all
 }

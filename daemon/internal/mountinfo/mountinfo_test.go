@@ -1,6 +1,7 @@
 package mountinfo
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -157,4 +158,45 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A pile of mounts is looked through once.
+func TestPileOfMounts(t *testing.T) {
+	mounts := parse(t, container)
+	const pile = 100_000
+	for i := range pile {
+		m := Mount{ID: 1000 + i, Parent: 999 + i, Dev: "0:60", Root: "/", Point: "/proc", FSType: "tmpfs"}
+		if i == 0 {
+			m.Parent = 501
+		}
+		mounts = append(mounts, m)
+	}
+	x := NewIndex(mounts)
+	for range 100 {
+		if there := x.At("/proc"); len(there) != pile+1 || there[pile].ID != 999+pile {
+			t.Fatalf("%d mounts at /proc", len(there))
+		}
+		if there := x.At("/proc/meminfo"); len(there) != 0 {
+			t.Fatalf("%v shows at /proc/meminfo", there)
+		}
+		if m, ok := x.In("/proc/meminfo"); !ok || m.ID != 999+pile {
+			t.Fatalf("/proc/meminfo is in %v", m)
+		}
+	}
+}
+
+func TestReadAtMost(t *testing.T) {
+	file := t.TempDir() + "/mountinfo"
+	line := "500 400 0:50 / / rw - overlay overlay rw\n"
+	for text, ok := range map[string]bool{
+		strings.Repeat(line, 10): true, strings.Repeat(line, 11): false,
+		line[:8] + strings.Repeat("x", 11*lineBytes) + line[8:]: false,
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if mounts, err := ReadAtMost(file, 10); (err == nil) != ok || !ok && !strings.Contains(err.Error(), file) {
+			t.Errorf("%d lines, %d bytes: %d mounts, %v", strings.Count(text, "\n"), len(text), len(mounts), err)
+		}
+	}
 }

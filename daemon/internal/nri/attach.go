@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/containerd/nri/pkg/api"
 )
@@ -86,18 +87,37 @@ func (a *attacher) remove(id string) {
 	delete(a.waiting, id)
 }
 
+// patience is how long an attacher waits for one container. It takes some
+// milliseconds, but who is in the container can make it take longer; then it
+// goes on beside the others.
+const patience = 250 * time.Millisecond
+
 // run attaches one container after the other, for ever.
 func (a *attacher) run() {
 	for {
 		c, h := a.next()
-		if err := a.attach(c, h.has); err == nil {
-			continue
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			a.attachNow(c, h)
+		}()
+		timer := time.NewTimer(patience)
+		select {
+		case <-done:
+		case <-timer.C:
 		}
-		a.mutex.Lock()
-		if a.health.superblock == h.superblock {
-			a.health = health{} // When it is seen again, all are looked at.
-		}
-		a.mutex.Unlock()
+		timer.Stop()
+	}
+}
+
+func (a *attacher) attachNow(c container, h health) {
+	if err := a.attach(c, h.has); err == nil {
+		return
+	}
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	if a.health.superblock == h.superblock {
+		a.health = health{} // When it is seen again, all are looked at.
 	}
 }
 

@@ -101,3 +101,25 @@ func TestRetry(t *testing.T) {
 		t.Errorf("called %d times", calls)
 	}
 }
+
+// Containers that hang keep no other waiting.
+func TestAttacherGoesOn(t *testing.T) {
+	hang, done := make(chan struct{}), make(chan string, 1)
+	defer close(hang)
+	a := newAttacher(func(c container, _ []string) error {
+		if c.id != "z" {
+			<-hang
+			return nil
+		}
+		done <- c.id
+		return nil
+	})
+	go a.run()
+	a.replace([]container{{id: "a"}, {id: "b"}, {id: "c"}, {id: "z"}})
+	a.setView(health{"0:41", []string{"/proc/stat"}})
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Fatal("the others are waited for")
+	}
+}

@@ -18,6 +18,8 @@ type plugin struct {
 	rules    Rules
 	attacher *attacher
 	times    *timeNamespaces // nil: none are made
+	// created looks at a container that does not run yet.
+	created func(container)
 	// synchronized is called when the runtime has told all that it has.
 	synchronized func()
 }
@@ -57,6 +59,27 @@ func (p *plugin) timeNamespace(pod *api.PodSandbox, c *api.Container) string {
 		klog.ErrorS(err, "No time namespace; the container starts without", "container", nameOf(pod, c))
 	}
 	return path
+}
+
+// StartContainer is called when the container's mounts are made and its program
+// does not run yet: soon enough to take them off one with procMount: Unmasked,
+// for which Kubernetes wants a user namespace. Other such containers wait for
+// PostStartContainer.
+func (p *plugin) StartContainer(_ context.Context, pod *api.PodSandbox, c *api.Container) error {
+	if !p.rules.Wants(pod) || !sparesUnmasked(pod, c) || !ownUsers(c) {
+		return nil
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.created(running(pod, c))
+	}()
+	select {
+	case <-done:
+	case <-time.After(startDeadline):
+		klog.ErrorS(nil, "Looking at a container took too long; it starts as it is", "container", nameOf(pod, c), "deadline", startDeadline)
+	}
+	return nil
 }
 
 // PostStartContainer looks after what CreateContainer could not do.
@@ -126,6 +149,22 @@ func detach(c container, procfs string) {
 		klog.ErrorS(failed, "Could not take the view off a container with procMount Unmasked", "container", c.name)
 	case len(report.Replaced) > 0:
 		klog.InfoS("Took the view off a container with procMount Unmasked", "container", c.name, "paths", len(report.Replaced), "took", report.Took)
+	}
+}
+
+// spareCreated finds the container's process itself, since the runtime does
+// not tell its number yet.
+func spareCreated(procfs string) func(container) {
+	return func(c container) {
+		if c.pid == 0 {
+			c.pid = reattach.Find(procfs, c.id)
+		}
+		if c.pid == 0 {
+			return
+		}
+		if unmasked, err := reattach.Unmasked(procfs, c.pid); err == nil && unmasked {
+			detach(c, procfs)
+		}
 	}
 }
 

@@ -34,8 +34,9 @@ const (
 	// A view that is gone is noticed within the sum of both.
 	healthPeriod   = time.Second
 	healthDeadline = 500 * time.Millisecond
-	// attachers: one that waits for a container that hangs must not keep all
-	// others waiting.
+	// startDeadline is for what is done while the runtime waits.
+	startDeadline = 500 * time.Millisecond
+	// attachers work at a time, and each goes on without a container that hangs.
 	attachers = 4
 
 	firstPause = 200 * time.Millisecond
@@ -64,7 +65,7 @@ func Run(ctx context.Context, config Config) {
 	// Before that, containers would be created without the view for nothing.
 	<-seen
 	retry(ctx, func(connected func()) error {
-		return connect(ctx, config.Socket, &plugin{config.Rules, attacher, times, connected})
+		return connect(ctx, config.Socket, &plugin{config.Rules, attacher, times, spareCreated(config.Proc), connected})
 	})
 }
 

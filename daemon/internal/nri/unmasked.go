@@ -26,3 +26,8 @@ func sparesUnmasked(pod *api.PodSandbox, c *api.Container) bool {
 		return m.GetType() == "sysfs" && m.GetDestination() == "/sys" && !slices.Contains(m.GetOptions(), "ro")
 	})
 }
+
+// ownUsers tells a container of a pod with hostUsers: false.
+func ownUsers(c *api.Container) bool {
+	return slices.ContainsFunc(c.GetLinux().GetNamespaces(), func(n *api.LinuxNamespace) bool { return n.GetType() == "user" })
+}

@@ -27,6 +27,8 @@ type memoryKey struct {
 	noSwap bool
 }
 
+func (k memoryKey) size() int { return len(k.leaf) }
+
 func (k memoryKey) Clone() memoryKey {
 	k.leaf = strings.Clone(k.leaf)
 	return k
@@ -39,6 +41,8 @@ type cpuKey struct {
 	onlineSum                    uint64
 }
 
+func (k cpuKey) size() int { return len(k.cpuLeaf) + len(k.cpusetLeaf) }
+
 func (k cpuKey) Clone() cpuKey {
 	k.cpuLeaf, k.cpuRoot, k.cpusetLeaf = strings.Clone(k.cpuLeaf), strings.Clone(k.cpuRoot), strings.Clone(k.cpusetLeaf)
 	return k
@@ -46,6 +50,8 @@ func (k cpuKey) Clone() cpuKey {
 
 // idKey is a container's cgroup.
 type idKey string
+
+func (k idKey) size() int { return len(k) }
 
 func (k idKey) Clone() idKey { return idKey(strings.Clone(string(k))) }
 
@@ -104,9 +110,11 @@ func (p *Pipeline) cpuLimits(r *request) (err error) {
 type remembered[K interface {
 	comparable
 	Clone() K // with memory of its own: a cgroup's path is part of a longer text
+	size() int
 }, V any] struct {
 	mu     sync.RWMutex
 	values map[K]*rememberedValue[V]
+	bytes  int // of the keys
 }
 
 type rememberedValue[V any] struct {
@@ -114,9 +122,13 @@ type rememberedValue[V any] struct {
 	value   V
 }
 
-// maxRemembered bounds the values; all are dropped when there are more, which
+// maxRemembered bounds the values, and maxRememberedBytes the names, which
+// containers may make 4 KiB long; all are dropped when there are more, which
 // costs reading the limits again.
-const maxRemembered = 8192
+const (
+	maxRemembered      = 8192
+	maxRememberedBytes = 2 << 20
+)
 
 // get returns the value, and whether it was put at this count of changes. Its
 // memory is all readers'.
@@ -136,14 +148,15 @@ func (m *remembered[K, V]) put(key K, changes uint64, value V) {
 		v.changes, v.value = changes, value
 		return
 	}
-	if m.values == nil || len(m.values) >= maxRemembered {
-		m.values = map[K]*rememberedValue[V]{}
+	if m.values == nil || len(m.values) >= maxRemembered || m.bytes >= maxRememberedBytes {
+		m.values, m.bytes = map[K]*rememberedValue[V]{}, 0
 	}
+	m.bytes += key.size()
 	m.values[key.Clone()] = &rememberedValue[V]{changes, value}
 }
 
 func (m *remembered[K, V]) forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.values = nil
+	m.values, m.bytes = nil, 0
 }

@@ -5,9 +5,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 
-	"github.com/podview/podview/daemon/internal/caller"
 	"github.com/podview/podview/daemon/internal/cgroup"
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/sample"
@@ -48,6 +48,8 @@ func (p *Pipeline) seeLoad(r *request) error {
 // holds. What that misses are threads that were woken but got no CPU yet, and
 // processes that others moved in or out without their running; the next count
 // in full, within a minute, has them.
+//
+// Of many threads only some are looked at, others each time, and stand for all.
 type counter struct {
 	p     *Pipeline
 	place cgroup.Place
@@ -56,37 +58,67 @@ type counter struct {
 	threads  sample.Threads
 	usedNsec uint64 // when the count began
 	tids     []int  // memory for the next list
+	turn     int    // counts the samples
+	rests    int    // how often it is not counted anew, because that costs much
 }
 
 // maxHolds is a minute's.
 const maxHolds = int(60 * 1e9 / sample.LoadPeriodNsec)
 
 func (c *counter) count() (sample.Threads, error) {
-	source := c.p.Hierarchies.CPUAcct.Source
-	usedNsec, usedErr := source.CPUUsedNsec(c.place)
+	if c.rests > 0 {
+		c.rests--
+		return c.threads, nil
+	}
+	usedNsec, usedErr := c.p.Hierarchies.CPUAcct.Source.CPUUsedNsec(c.place)
 	if c.holds > 0 && usedErr == nil && usedNsec == c.usedNsec {
 		c.holds--
 		return c.threads, nil
 	}
-	var err error
-	c.tids, err = source.Threads(c.place, c.tids[:0])
-	if errors.Is(err, fs.ErrNotExist) {
-		return c.countByProcess()
-	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := threadNsec()
+	threads, err := c.list()
 	if err != nil {
+		c.rests = restsAfter(threadNsec() - before)
 		return sample.Threads{}, err
 	}
-	c.threads = sample.Threads{}
-	for _, tid := range c.tids {
-		if state, err := c.p.threads.State(tid); err == nil {
-			add(&c.threads, state)
-		}
-	}
+	c.threads = sampleThreads(c.tids, c.p.sampling.most(), c.turn, c.p.threads.State)
+	c.p.sampling.looked(len(c.tids))
+	c.turn++
+	c.rests = restsAfter(threadNsec() - before)
 	c.usedNsec, c.holds = usedNsec, 0
-	if usedErr == nil {
+	if usedErr == nil && threads {
 		c.holds = maxHolds
 	}
 	return c.threads, nil
+}
+
+// list fills c.tids; threads is false where the kernel lists processes only.
+func (c *counter) list() (threads bool, err error) {
+	source := c.p.Hierarchies.CPUAcct.Source
+	c.tids, err = source.Threads(c.place, c.tids[:0])
+	if !errors.Is(err, fs.ErrNotExist) {
+		return true, err
+	}
+	// cgroup2 before Linux 4.14 lists no threads.
+	pids, err := source.Processes(c.place, nil)
+	if err != nil {
+		return false, err
+	}
+	c.tids = c.tids[:0]
+	for _, pid := range pids {
+		tids, err := os.ReadDir(filepath.Join(c.p.Root.Proc, strconv.Itoa(pid), "task"))
+		if err != nil {
+			continue
+		}
+		for _, tid := range tids {
+			if id, err := strconv.Atoi(tid.Name()); err == nil {
+				c.tids = append(c.tids, id)
+			}
+		}
+	}
+	return false, nil
 }
 
 func add(threads *sample.Threads, state byte) {
@@ -99,29 +131,13 @@ func add(threads *sample.Threads, state byte) {
 	}
 }
 
-// countByProcess is for cgroup2 before Linux 4.14, which lists no threads.
-func (c *counter) countByProcess() (threads sample.Threads, err error) {
-	pids, err := c.p.Hierarchies.CPUAcct.Source.Processes(c.place, nil)
-	if err != nil {
-		return threads, err
-	}
-	for _, pid := range pids {
-		tasks := filepath.Join(c.p.Root.Proc, strconv.Itoa(pid), "task")
-		tids, err := os.ReadDir(tasks)
-		if err != nil {
-			continue
-		}
-		for _, tid := range tids {
-			if stat, err := caller.ReadStatFile(filepath.Join(tasks, tid.Name(), "stat")); err == nil {
-				add(&threads, stat.State)
-			}
-		}
-	}
-	return threads, nil
-}
-
 func (p *Pipeline) countDue() {
-	for key, count := range p.loads.Due(p.NowNsec()) {
+	due := p.loads.Due(p.NowNsec())
+	defer p.sampling.end()
+	for key, count := range due {
+		if !p.sampling.share(len(due)) {
+			return // the others are due the next time, too
+		}
 		threads, err := count()
 		if host.IsMissing(err) {
 			p.loads.Forget(key) // its cgroup is gone

@@ -54,6 +54,7 @@ type Pipeline struct {
 	gate     gate
 	times    sample.CPUTable
 	loads    sample.LoadTable
+	sampling sampling
 	starts   startCache
 	limits   limits
 	order    order
@@ -95,17 +96,29 @@ func (p *Pipeline) Read(dst []byte, tid int, path string) ([]byte, error) {
 // file that can't be read either, and for ctx: its end is looked for between
 // the stages, as the kernel ends no read of a cgroup's file.
 func (p *Pipeline) ReadInto(ctx context.Context, tid int, path string, buf []byte) ([]byte, error) {
+	text, _, err := p.read(ctx, tid, path, buf)
+	return text, err
+}
+
+// ReadOwned is Read that tells whose text it is.
+func (p *Pipeline) ReadOwned(dst []byte, tid int, path string) (text []byte, owner uint64, err error) {
+	return p.read(context.Background(), tid, path, dst)
+}
+
+func (p *Pipeline) read(ctx context.Context, tid int, path string, buf []byte) (text []byte, owner uint64, err error) {
 	f := p.find(path)
 	f.reads.Inc()
 	p.wake.set()
 	r := p.requests.get(ctx, tid, path, f)
 	defer p.requests.put(r)
 	out, stage, err := p.render(r, buf)
+	owner = p.owner(r)
 	if err == nil || err == errAbsent || ctx.Err() != nil {
-		return out, err
+		return out, owner, err
 	}
 	p.fallBack(f.name, stage, err)
-	return p.fallbackFile(r, buf)
+	out, err = p.fallbackFile(r, buf)
+	return out, owner, err
 }
 
 // render is the whole story of a read. On an error stage names where it ended.

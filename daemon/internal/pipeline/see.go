@@ -124,7 +124,7 @@ func (p *Pipeline) seeTimes(r *request) error {
 	if err != nil {
 		return err
 	}
-	key := sample.Key{Root: pl.Root, ID: id}
+	key := sample.Key{Root: pl.Root, ID: id}.Short()
 	usage := sample.CPUUsage{NowNsec: p.NowNsec(), UptimeNsec: r.c.UptimeNsec, Time: &r.used, CPUs: r.c.CPUs}
 	if r.path == statPath && !p.NodeUptime {
 		text, err := p.stat(r)
@@ -141,7 +141,7 @@ func (p *Pipeline) seeTimes(r *request) error {
 	if pl, ok := r.who.Place(p.Hierarchies.CPUSet.Key); ok {
 		cpuKey.CPUSetLeaf = pl.Leaf
 	}
-	r.c.Times, r.c.Before = p.times.Observe(cpuKey, usage, r.c.Times[:0])
+	r.c.Times, r.c.Before = p.times.Observe(cpuKey.Short(), usage, r.c.Times[:0])
 	if load, ok := p.loads.Peek(key); ok { // procs_running, procs_blocked
 		r.c.Load = load
 	}
@@ -161,5 +161,5 @@ func (p *Pipeline) key(r *request) (sample.Key, cgroup.Place, error) {
 			p.limits.ids.put(idKey(pl.Root), r.changes, id)
 		}
 	}
-	return sample.Key{Root: pl.Root, ID: id}, pl, err
+	return sample.Key{Root: pl.Root, ID: id}.Short(), pl, err
 }

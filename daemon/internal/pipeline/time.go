@@ -75,6 +75,6 @@ func (p *Pipeline) oldestStart(r *request) (uint64, error) {
 	if p.starts.ticks == nil || len(p.starts.ticks) >= maxStarts {
 		p.starts.ticks = map[sample.Key]uint64{}
 	}
-	p.starts.ticks[key] = ticks
+	p.starts.ticks[key.Clone()] = ticks
 	return ticks, nil
 }

@@ -32,7 +32,7 @@ func Attach(config Config, target Target) (Container, error) {
 	if err != nil {
 		return Container{}, err
 	}
-	defer v.close()
+	defer v.close() // attach has a copy
 	host, err := readHost(config.Proc)
 	if err != nil {
 		return Container{}, err

@@ -1,8 +1,10 @@
 package reattach
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +36,28 @@ func unmasked(mounts []mountinfo.Mount) bool {
 	return !slices.ContainsFunc(mountinfo.Children(mounts, proc), func(m mountinfo.Mount) bool {
 		return strings.HasPrefix(m.Point, "/proc/") && !slices.ContainsFunc(paths.All, func(p paths.Path) bool { return p.Path == m.Point })
 	})
+}
+
+// Find returns a process whose cgroup names the container, 0 for none. It
+// looks at the highest numbers first: that of a new container is one of them.
+func Find(procfs, id string) int {
+	entries, err := os.ReadDir(procfs)
+	if err != nil || id == "" {
+		return 0
+	}
+	var pids []int
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	slices.Sort(pids)
+	for _, pid := range slices.Backward(pids) {
+		if text, err := os.ReadFile(fmt.Sprintf("%s/%d/cgroup", procfs, pid)); err == nil && bytes.Contains(text, []byte(id)) {
+			return pid
+		}
+	}
+	return 0
 }
 
 // Detach takes every view off the target's paths, where one is on top, living

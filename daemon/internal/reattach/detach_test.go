@@ -1,6 +1,8 @@
 package reattach
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/podview/podview/daemon/internal/mountinfo"
@@ -33,6 +35,28 @@ func TestUnmasked(t *testing.T) {
 		}
 		if got := unmasked(mounts); got != test.want {
 			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	procfs := t.TempDir()
+	for pid, cgroup := range map[string]string{
+		"7": "0::/kubepods/pod1/abc\n", "9": "0::/kubepods/pod1/abc\n", "11": "0::/kubepods/pod1/abd\n", "self": "0::/kubepods/abd\n",
+	} {
+		if err := os.Mkdir(filepath.Join(procfs, pid), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(procfs, pid, "cgroup"), []byte(cgroup), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(procfs, "12"), 0o755); err != nil { // it has ended
+		t.Fatal(err)
+	}
+	for id, want := range map[string]int{"abc": 9, "abd": 11, "abe": 0, "": 0} {
+		if got := Find(procfs, id); got != want {
+			t.Errorf("%q: %d, want %d", id, got, want)
 		}
 	}
 }

@@ -20,11 +20,21 @@ import (
 // process 1's mountinfo, which may be read where its namespaces may not.
 type host struct {
 	proc, sys mountinfo.Mount // what is mounted on /proc and /sys; zero without
+	mounts    int             // how many there are
 }
 
 func readHost(procfs string) (h host, err error) {
 	mounts, err := mountinfo.Read(filepath.Join(procfs, "1", "mountinfo"))
-	return host{proc: shown(mounts, "/proc"), sys: shown(mounts, "/sys")}, err
+	return host{proc: shown(mounts, "/proc"), sys: shown(mounts, "/sys"), mounts: len(mounts)}, err
+}
+
+// maxMounts are looked at in a container, besides as many as the host has,
+// which it may have all.
+const maxMounts = 10_000
+
+// mounts are those that a process sees.
+func (j *judge) mounts(procfs string, pid int) ([]mountinfo.Mount, error) {
+	return mountinfo.ReadAtMost(fmt.Sprintf("%s/%d/mountinfo", procfs, pid), maxMounts+j.host.mounts)
 }
 
 // shown is the mount that a process finds at point, zero for none.
@@ -61,6 +71,7 @@ func scan(procfs string) ([]namespace, error) {
 	}
 	slices.Sort(pids)
 	var all []namespace
+	at := map[uint64]int{}
 	for _, pid := range pids {
 		inode, err := mountNS(procfs, strconv.Itoa(pid))
 		if gone(err) || inode == own { // a zombie has none any more
@@ -71,9 +82,10 @@ func scan(procfs string) ([]namespace, error) {
 		}
 		// One that a security module guards is looked at by itself, and
 		// named if it turns out to need something.
-		i := slices.IndexFunc(all, func(ns namespace) bool { return ns.inode == inode && inode != 0 })
-		if i < 0 {
+		i, known := at[inode]
+		if !known || inode == 0 {
 			i = len(all)
+			at[inode] = i
 			all = append(all, namespace{inode: inode})
 		}
 		all[i].pids = append(all[i].pids, pid)

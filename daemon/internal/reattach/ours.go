@@ -3,9 +3,9 @@ package reattach
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/podview/podview/daemon/internal/mountinfo"
 	"github.com/podview/podview/daemon/paths"
@@ -24,19 +24,13 @@ type judge struct {
 	// asked remembers the answers, by superblock: one that does not answer
 	// is waited for once, not in every container.
 	asked map[string]mountinfo.State
+	mu    sync.Mutex // for asked
 }
 
 func newJudge(h host, view, procfs string) *judge {
 	return &judge{host: h, view: view, asked: map[string]mountinfo.State{}, ask: func(pid int, path string) (mountinfo.State, error) {
 		return mountinfo.Ask(fmt.Sprintf("%s/%d/root%s", procfs, pid, path))
 	}}
-}
-
-// clone is a judge for another goroutine.
-func (j *judge) clone() *judge {
-	other := *j
-	other.asked = maps.Clone(j.asked)
-	return &other
 }
 
 // target is one emulated path of a container where the view belongs.
@@ -56,15 +50,16 @@ var errSilent = errors.New("its podview does not answer; is it stopped?")
 // targets are the paths in a process's mount namespace that need the view.
 // What can't be judged, or not be replaced without losing something, is
 // entered into c.
-func (j *judge) targets(pid int, mounts []mountinfo.Mount, c *Container) []target {
-	onHost := shown(mounts, "/proc").ID == j.host.proc.ID // ids are unique among namespaces
+func (j *judge) targets(pid int, list []mountinfo.Mount, c *Container) []target {
+	mounts := mountinfo.NewIndex(list)
+	onHost := shown(list, "/proc").ID == j.host.proc.ID // ids are unique among namespaces
 	var all []target
 	for _, p := range paths.All {
 		t := target{path: p.Path}
 		if j.only != nil && !slices.Contains(j.only, p.Path) {
 			continue
 		}
-		there := mountinfo.At(mounts, p.Path)
+		there := mounts.At(p.Path)
 		if len(there) == 0 {
 			if t.bare = j.own(mounts, p.Path); t.bare.Point == "" || onHost {
 				continue
@@ -105,21 +100,34 @@ func (j *judge) ours(pid int, path string, m mountinfo.Mount, onHost bool) (bool
 	if m.Dev == j.view {
 		return false, nil
 	}
-	state, known := j.asked[m.Dev]
-	if !known {
-		var err error
-		if state, err = j.ask(pid, path); err != nil {
-			if gone(err) {
-				return false, nil
-			}
-			return false, err
+	state, err := j.state(pid, path, m.Dev)
+	if err != nil {
+		if gone(err) {
+			return false, nil
 		}
-		j.asked[m.Dev] = state
+		return false, err
 	}
 	if state == mountinfo.Silent {
 		return false, errSilent
 	}
 	return state == mountinfo.Dead, nil
+}
+
+// state asks a superblock once.
+func (j *judge) state(pid int, path, dev string) (mountinfo.State, error) {
+	j.mu.Lock()
+	state, known := j.asked[dev]
+	j.mu.Unlock()
+	if known {
+		return state, nil
+	}
+	state, err := j.ask(pid, path)
+	if err == nil {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.asked[dev] = state
+	}
+	return state, err
 }
 
 // isView: podview's, and of the same path. The kernel appends //deleted when
@@ -140,11 +148,11 @@ func (j *judge) failOpen(m mountinfo.Mount, path string) bool {
 // own is the mount that path is in, if that is the container's own /proc or
 // /sys, with nothing of anybody else's in between, and Attach asks. The host's /proc was bound there on purpose. Its /sys can't be told from
 // that of a container that has the host's network: they are one superblock.
-func (j *judge) own(mounts []mountinfo.Mount, path string) mountinfo.Mount {
+func (j *judge) own(mounts *mountinfo.Index, path string) mountinfo.Mount {
 	if j.only == nil {
 		return mountinfo.Mount{}
 	}
-	m, _ := mountinfo.In(mounts, path)
+	m, _ := mounts.In(path)
 	inProc := m.Point == "/proc" && m.FSType == "proc" && m.Dev != j.host.proc.Dev
 	inSys := m.Point == "/sys" && m.FSType == "sysfs"
 	if m.Root != "/" || !inProc && !inSys {
@@ -157,13 +165,13 @@ func (j *judge) own(mounts []mountinfo.Mount, path string) mountinfo.Mount {
 // empty tmpfs (runc's maskPaths; Kubernetes masks cpuN/thermal_throttle since
 // 1.33). They are lost with m, so they are made again on the view. Any other
 // mount below m is an error.
-func masks(mounts []mountinfo.Mount, m mountinfo.Mount, path string) (points []string, err error) {
-	for _, child := range mountinfo.Children(mounts, m) {
+func masks(mounts *mountinfo.Index, m mountinfo.Mount, path string) (points []string, err error) {
+	for _, child := range mounts.Children(m) {
 		if !strings.HasPrefix(child.Point, path+"/") {
 			continue
 		}
 		if child.FSType != "tmpfs" || child.Root != "/" {
-			return nil, fmt.Errorf("%s is mounted below, on %s, and would be lost", child.FSType, child.Point)
+			return nil, fmt.Errorf("%q is mounted below, on %q, and would be lost", child.FSType, child.Point)
 		}
 		points = append(points, child.Point)
 	}

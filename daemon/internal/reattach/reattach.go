@@ -46,8 +46,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/podview/podview/daemon/internal/mountinfo"
 )
 
 // Config says what to attach, and where to look.
@@ -106,11 +104,13 @@ func (c *Container) fail(path string, err error) {
 	c.Failures = append(c.Failures, Failure{path, err})
 }
 
-// Run looks at every mount namespace that has a process, one after the other,
-// and replaces the mounts of ours there. The error is what kept it from
+// Run looks at every mount namespace that has a process, a few at a time, and
+// replaces the mounts of ours there. The error is what kept it from
 // looking at all: a View that is not living is one, and so is the end of ctx;
 // what failed in a container is in the report. A container that ends
 // meanwhile is left out.
+//
+// No container is waited for long: queue.go says how.
 //
 // It ends threads of this process, and with them child processes that were
 // started with Pdeathsig: that goes by the thread that started them.
@@ -119,35 +119,30 @@ func Run(ctx context.Context, config Config) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	defer v.close()
 	host, err := readHost(config.Proc)
 	if err != nil {
+		v.close()
 		return Report{}, err
 	}
 	namespaces, err := scan(config.Proc)
 	if err != nil {
+		v.close()
 		return Report{}, err
 	}
+	namespaces = takeTurns(namespaces, func(pid int) string { return cgroupName(config.Proc, pid) })
 	judge := newJudge(host, v.dev, config.Proc)
-	var report Report
-	for _, ns := range namespaces {
-		if err := ctx.Err(); err != nil {
-			return report, fmt.Errorf("stopped after %d containers: %w", len(report.Containers), err)
-		}
-		start := time.Now()
-		c, there := repair(ns, judge, v, config)
-		if there && len(c.Replaced)+len(c.Failures) > 0 {
-			c.Took = time.Since(start)
-			report.Containers = append(report.Containers, c)
-		}
+	do := func(ns namespace) (Container, bool) { return repair(ns, judge, v, config) }
+	all, complete := each(ctx, namespaces, do, v.close)
+	if !complete {
+		return Report{all}, fmt.Errorf("stopped after %d containers: %w", len(all), ctx.Err())
 	}
-	return report, nil
+	return Report{all}, nil
 }
 
 // repair does one namespace. there is false if its processes have ended.
 func repair(ns namespace, j *judge, v *view, config Config) (c Container, there bool) {
 	for _, pid := range ns.pids {
-		mounts, err := mountinfo.Read(fmt.Sprintf("%s/%d/mountinfo", config.Proc, pid))
+		mounts, err := j.mounts(config.Proc, pid)
 		if gone(err) {
 			continue
 		}

@@ -17,8 +17,15 @@ const attachTimeout = 10 * time.Second
 // attach replaces in c's mount namespace what j judges to be ours.
 func (v *view) attach(procfs string, c *Container, j *judge) {
 	// The timeout leaves this one behind.
-	j = j.clone()
-	c.bounded(func(c *Container) { v.attachNow(procfs, c, j) })
+	v, err := v.copy()
+	if err != nil {
+		c.fail("", err)
+		return
+	}
+	c.bounded(func(c *Container) {
+		defer v.close()
+		v.attachNow(procfs, c, j)
+	})
 }
 
 // bounded waits for work on c no longer than attachTimeout.
@@ -49,7 +56,7 @@ func (v *view) attachNow(procfs string, c *Container, j *judge) {
 	}
 	defer entrance.close()
 	// Again, because it is locked only now.
-	mounts, err := mountinfo.Read(fmt.Sprintf("%s/%d/mountinfo", procfs, c.PID))
+	mounts, err := j.mounts(procfs, c.PID)
 	if gone(err) {
 		return
 	}
@@ -149,7 +156,7 @@ func (t *target) mask() error {
 	const flags = unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	for _, dir := range t.masks {
 		if err := unix.Mount("tmpfs", dir, "tmpfs", flags, "mode=755"); err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("hide %s as before: %w", dir, err)
+			return fmt.Errorf("hide %q as before: %w", dir, err)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -65,8 +66,7 @@ func openEntrance(procfs string, pid int, inode uint64, id string) (e entrance, 
 		err = unix.ESRCH // the pid is another process's by now
 	}
 	if err == nil {
-		// Another podview may be at the same. Waiting has a limit: attachTimeout.
-		err = flock(e.ns)
+		err = lock(e.ns)
 	}
 	if err != nil {
 		e.close()
@@ -92,10 +92,20 @@ func belongs(procDir int, id string) error {
 	return err
 }
 
-// flock is released with the file.
-func flock(fd int) error {
-	for {
-		if err := unix.Flock(fd, unix.LOCK_EX); err != unix.EINTR {
+// lockPatience is far above what another podview needs that is at the same.
+const lockPatience = time.Second
+
+// lock waits for another podview. Any process in the container can hold the
+// lock, too, for ever: then it is done without. Each mount is looked at again
+// before it is replaced, and what goes wrong is in that container. The lock is
+// released with the file.
+func lock(fd int) error {
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(lockPatience / 100) {
+		err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil || time.Now().After(deadline) {
+			return nil
+		}
+		if err != unix.EWOULDBLOCK && err != unix.EINTR {
 			return err
 		}
 	}

@@ -42,6 +42,15 @@ func openView(dir string) (*view, error) {
 	return &view{dir: dir, fd: fd, dev: m.Dev}, nil
 }
 
+// copy is a view that is closed by itself.
+func (v *view) copy() (*view, error) {
+	fd, err := unix.FcntlInt(uintptr(v.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("keep %s open: %w", v.dir, err)
+	}
+	return &view{dir: v.dir, fd: fd, dev: v.dev}, nil
+}
+
 func (v *view) close() { unix.Close(v.fd) }
 
 // clone makes a mount of one path of the view that is attached nowhere yet. It

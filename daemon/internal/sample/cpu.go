@@ -30,7 +30,8 @@ type CPUTable struct {
 
 	mu         sync.Mutex
 	containers map[Key]*cpuCounters
-	words      []uint64 // scratch
+	leaves     map[string][]Key // by container's cgroup
+	words      []uint64         // scratch
 }
 
 // Observe enters a reading and appends the counters of its CPUs to dst. No
@@ -42,14 +43,7 @@ func (t *CPUTable) Observe(key Key, u CPUUsage, dst []view.CPUTimes) (times []vi
 	defer t.mu.Unlock()
 	c := t.containers[key]
 	if c == nil {
-		if t.containers == nil {
-			t.containers = map[Key]*cpuCounters{}
-		}
-		if len(t.containers) >= maxContainers {
-			t.evictOldest()
-		}
-		c = &cpuCounters{record: recordHash("cpu", key)}
-		t.containers[key] = c
+		c = t.add(key, max(len(u.Time.PerCPU), len(u.CPUs.Shown)))
 		words, ok := t.Store.load(c.record, t.words[:0])
 		if !ok || !c.setRecord(words) {
 			c.begin(u)
@@ -64,18 +58,6 @@ func (t *CPUTable) Observe(key Key, u CPUUsage, dst []view.CPUTimes) (times []vi
 		}
 	}
 	return dst, c.before
-}
-
-func (t *CPUTable) evictOldest() {
-	var oldest Key
-	first := true
-	for key, c := range t.containers {
-		if first || c.nowNsec < t.containers[oldest].nowNsec {
-			oldest, first = key, false
-		}
-	}
-	t.Store.drop(t.containers[oldest].record)
-	delete(t.containers, oldest)
 }
 
 // cpuCounters is one container's. The container is entitled to its capacity

@@ -80,8 +80,12 @@ func (t *LoadTable) Watch(key Key, nowNsec, uptimeNsec uint64, first Threads, co
 		t.containers = map[Key]*loadState{}
 	}
 	if len(t.containers) >= maxContainers {
-		t.evictOldest()
+		for _, k := range crowd(t.containers, func(k Key) uint64 { return t.containers[k].readNsec }) {
+			t.Store.drop(t.containers[k].record)
+			delete(t.containers, k)
+		}
 	}
+	key = key.Clone()
 	c := &loadState{record: recordHash("load", key), readNsec: nowNsec, counter: count}
 	if words, ok := t.Store.load(c.record, nil); ok && c.setRecord(words) {
 		uptimeNsec = view.Sub(nowNsec, c.countedNsec)
@@ -162,16 +166,4 @@ func (c *loadState) load() view.Load {
 func (t *LoadTable) save(c *loadState) {
 	t.words = c.appendRecord(t.words[:0])
 	t.Store.save(c.record, t.words)
-}
-
-func (t *LoadTable) evictOldest() {
-	var oldest Key
-	first := true
-	for key, c := range t.containers {
-		if first || c.readNsec < t.containers[oldest].readNsec {
-			oldest, first = key, false
-		}
-	}
-	t.Store.drop(t.containers[oldest].record)
-	delete(t.containers, oldest)
 }

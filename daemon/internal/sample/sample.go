@@ -14,5 +14,5 @@ type Key struct {
 	CPULeaf, CPUSetLeaf string
 }
 
-// maxContainers bounds each table; the longest unread entry goes first.
+// maxContainers bounds each table; who goes first says crowd.
 const maxContainers = 8192

@@ -26,6 +26,12 @@ type opened struct {
 // name is a file of one cgroup, or with an empty file its directory.
 type name struct{ dir, path, file string }
 
+// Clone is the name with memory of its own: paths are part of a longer text.
+func (n name) Clone() name {
+	n.path = strings.Clone(n.path)
+	return n
+}
+
 func (n name) String() string {
 	if n.file == "" {
 		return n.dir + n.path
