@@ -95,7 +95,7 @@ func TestProbesAreKilled(t *testing.T) {
 	dir, probe := filepath.Join(t.TempDir(), "view"), freeAddress(t)
 	s := serveOn(t, dir, "--probe-address", probe)
 	e := newEndurers(t, dir)
-	e.start()
+	e.start(t)
 	killed := s.child(t, "probes")
 	if err := unix.Kill(killed, unix.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -207,7 +207,7 @@ func TestGuardLeavesWhatIsServed(t *testing.T) {
 	old := serveOn(t, dir, "--leave-mounted")
 	guard := old.child(t, "guard")
 	e := newEndurers(t, dir)
-	e.start()
+	e.start(t)
 	next := succeed(t, binary, dir, "--leave-mounted")
 	_ = old.cmd.Process.Kill()
 	<-old.exited
@@ -287,7 +287,7 @@ func TestWorkerHangs(t *testing.T) {
 	metrics := freeAddress(t)
 	daemon := privateServe(t, "--metrics-address", metrics)
 	e := newEndurers(t, daemon.dir)
-	e.start()
+	e.start(t)
 	hung := daemon.worker(t)
 	if err := unix.Kill(hung, unix.SIGSTOP); err != nil {
 		t.Fatal(err)
