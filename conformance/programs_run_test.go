@@ -131,6 +131,14 @@ func script(text string) func(*testing.T, *container) Output {
 	return func(t *testing.T, c *container) Output { return c.runAny(t, "sh", "-c", text) }
 }
 
+// inTimeNamespace runs a script as if the machine had booted now.
+func inTimeNamespace(text string) func(*testing.T, *container) Output {
+	return func(t *testing.T, c *container) Output {
+		uptime, _ := kernel().uptime(t)
+		return c.runAny(t, "unshare", "--time", fmt.Sprintf("--boottime=-%d", int(uptime)), "--fork", "sh", "-c", text)
+	}
+}
+
 // runAny is run for programs that may fail.
 func (p *process) runAny(t testing.TB, argv ...string) (out Output) {
 	t.Helper()

@@ -2,7 +2,8 @@
 # compare.sh [VERSION...]: TestRealPrograms without a view, on lxcfs of these
 # versions (by default those that know cgroup v1) and on podview, as the table of
 # docs/compared.md. Root only. Each lxcfs runs in mount and pid namespaces of its
-# own and ends with them. In the VM, PROGRAMS and CONFORMANCE are given.
+# own and ends with them. In the VM, PROGRAMS and CONFORMANCE are given. ROWS is
+# a pattern, for some of the rows.
 set -euo pipefail
 [ $# -gt 0 ] || set -- 5.0.3 6.0.4
 if [ -z "${PROGRAMS:-}" ]; then
@@ -15,7 +16,7 @@ fi
 export PROGRAMS CONFORMANCE
 logs=$PROGRAMS/compared
 rm -rf "$logs" && mkdir -p "$logs"
-run() { "$CONFORMANCE" -test.v -test.timeout 10m -test.run '^TestRealPrograms$' 2>&1; }
+run() { "$CONFORMANCE" -test.v -test.timeout 10m -test.run "^TestRealPrograms$/${ROWS:-.}" 2>&1; }
 export -f run
 
 # on_lxcfs VERSION LOG
