@@ -101,12 +101,12 @@ func TestWritesAreRefused(t *testing.T) {
 	for _, p := range []*process{c.process, hostReader(t)} {
 		for _, file := range targets {
 			for name, flags := range map[string]int{"write": unix.O_WRONLY, "read and write": unix.O_RDWR, "truncate": unix.O_WRONLY | unix.O_TRUNC} {
-				if _, errno := p.open(t, file, flags, 0); &
+				if _, errno := p.open(t, file, flags, 0); errno != syscall.EACCES && errno != syscall.EROFS {
 					t.Errorf("open %s to %s: %v, want EACCES or EROFS", p.path(file), name, errno)
 				}
 			}
 		}
-		if _, errno := p.open(t, paths.CPUDir+"/new", unix.O_WRONLY|unix.O_CREAT, 0); &
+		if _, errno := p.open(t, paths.CPUDir+"/new", unix.O_WRONLY|unix.O_CREAT, 0); errno != syscall.EACCES && errno != syscall.EROFS {
 			t.Errorf("creating a file: %v, want EACCES or EROFS", errno)
 		}
 	}

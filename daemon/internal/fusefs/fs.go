@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -156,29 +155,17 @@ func (f *FS) attr(n node, out *fuse.Attr) {
 }
 
 // nobody is no user in any namespace, as the kernel sees it (INVALID_UID).
-// stranger is the last one that is.
-const (
-	nobody   = 1<<32 - 1
-	stranger = nobody - 1
-)
+const nobody = 1<<32 - 1
 
-// leaseless gives a file an owner that nobody is. Its owner could take a lease
-// on it (fcntl(2), F_SETLEASE), which makes each open by anybody else wait, and
-// the inode is one for all containers. What is root's alone to read is its
-// group's in /sys.
-//
-// In /proc that is slabinfo, of mode 0400 as the kernel's. Nobody's it could not
-// be read at all; a stranger's it can, with CAP_DAC_OVERRIDE, and only who uses
-// CAP_SETUID to be that user gets a lease.
+// leaseless gives a file an owner that nobody can be, with CAP_SETUID either.
+// Its owner could take a lease on it (fcntl(2), F_SETLEASE), which makes each
+// open by anybody else wait, and the inode is one for all containers. What is
+// root's alone to read is its group's (slabinfo: 0440, the kernel's is 0400).
 func leaseless(n node, out *fuse.Attr) {
-	switch {
-	case n.mode&0o004 != 0:
-		out.Owner = fuse.Owner{Uid: nobody, Gid: nobody}
-	case strings.HasPrefix(n.path, "/sys/"):
-		out.Owner.Uid = nobody
+	out.Owner = fuse.Owner{Uid: nobody, Gid: nobody}
+	if n.mode&0o004 == 0 {
+		out.Owner.Gid = 0
 		out.Mode |= n.mode & 0o400 >> 3
-	default:
-		out.Owner.Uid = stranger
 	}
 }
 
