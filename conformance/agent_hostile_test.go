@@ -46,7 +46,11 @@ func (a *Agent) Lease(files []string, got *Leases) error {
 
 // Hold opens a file so many times, reads one byte of each, and keeps them.
 func (a *Agent) Hold(h Hold, held *int) error {
-	limit := unix.Rlimit{Cur: uint64(h.Times) + 1000, Max: uint64(h.Times) + 1000}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	limit.Cur = limit.Max
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return err
 	}

@@ -86,6 +86,7 @@ func TestServeRefuses(t *testing.T) {
 		"no such directory":    {[]string{"--mount", "/proc/no/such/dir"}, nil, "/proc/no"},
 		"no mountpoint":        {[]string{"--mount", ""}, nil, "mount"},
 		"unknown value":        {[]string{"--mount", t.TempDir(), "--cpu-view=x"}, nil, "cpu-view"},
+		"unknown uptime":       {[]string{"--mount", t.TempDir(), "--uptime=x"}, nil, "uptime"},
 		"unknown cgroup":       {[]string{"--mount", t.TempDir(), "--cgroup=v3"}, nil, "v3"},
 		"unknown flag":         {[]string{"--mount", t.TempDir(), "--no-such-flag"}, nil, "no-such-flag"},
 		"an argument":          {[]string{"--mount", t.TempDir(), "stray"}, nil, "stray"},

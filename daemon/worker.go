@@ -73,7 +73,6 @@ func work(c *serveConfig) error {
 	if err := conn.Adopt(shared.Init()); err != nil {
 		return err
 	}
-	go keepOpen(c.mount)
 	if err := waitAtGate(); err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ type view struct {
 const probe = `awk '/^MemTotal:/ { print $2 }' /proc/meminfo
 grep -c ^processor /proc/cpuinfo
 grep -c '^cpu[0-9]' /proc/stat
-ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l
+ls -d /sys/devices/system/cpu/cpu[0-9]*/topology | wc -l
 cat /sys/devices/system/cpu/online`
 
 func parseProbe(text string) (view, error) {
@@ -104,17 +104,27 @@ func parseProbe(text string) (view, error) {
 			return view{}, fmt.Errorf("the probe printed %q: %w", text, err)
 		}
 	}
-	if want := online(n[1]); n[1] != n[2] || n[1] != n[3] || lines[4] != want {
-		return view{}, fmt.Errorf("cpuinfo has %d CPUs, stat %d, /sys %d directories and online %s", n[1], n[2], n[3], lines[4])
+	if n[1] != n[2] || n[1] != n[3] || n[1] != listed(lines[4]) {
+		return view{}, fmt.Errorf("cpuinfo has %d CPUs, stat %d, /sys %d with a topology and online %s", n[1], n[2], n[3], lines[4])
 	}
 	return view{memoryKB: n[0], cpus: n[1]}, nil
 }
 
-func online(cpus int) string {
-	if cpus == 1 {
-		return "0"
+// listed counts the CPUs in a list such as "0-1,4"; 0 of what is none.
+func listed(list string) (cpus int) {
+	for part := range strings.SplitSeq(list, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		from, err1 := strconv.Atoi(first)
+		to, err2 := strconv.Atoi(last)
+		if err1 != nil || err2 != nil {
+			return 0
+		}
+		cpus += to - from + 1
 	}
-	return "0-" + strconv.Itoa(cpus-1)
+	return cpus
 }
 
 func (s *space) see(pod string) (view, error) {

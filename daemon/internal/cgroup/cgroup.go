@@ -46,8 +46,8 @@ type Source interface {
 	// CPUUsedNsec changes whenever a thread of Root has run for a microsecond,
 	// unlike the figures of CPUTime, which some kernels only count by ticks.
 	CPUUsedNsec(Place) (uint64, error)
-	// Pressure appends the Root's own pressure file; resource is cpu, io or
-	// memory. errors.Is(err, fs.ErrNotExist) where the kernel has none.
+	// Pressure appends the Root's own pressure file; resource is cpu, io,
+	// irq or memory. errors.Is(err, fs.ErrNotExist) where the kernel has none.
 	Pressure(p Place, resource string, dst []byte) ([]byte, error)
 	// Slabinfo appends the Root's own slabinfo; nothing where the kernel has
 	// none.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/podview/podview/daemon/internal/mountinfo"
 	"github.com/podview/podview/daemon/internal/timens"
 )
 
@@ -70,7 +71,7 @@ func startInit(view string, command []string) (*container, error) {
 		return cmd
 	}
 	cmd := newCommand()
-	if !startInTime(cmd) {
+	if !shiftsTime(view) || !startInTime(cmd) {
 		cmd = newCommand()
 		err = cmd.Start()
 	}
@@ -79,6 +80,13 @@ func startInit(view string, command []string) (*container, error) {
 		return nil, fmt.Errorf("new pid and mount namespaces: %w", err)
 	}
 	return &container{cmd: cmd, gate: write}, nil
+}
+
+// shiftsTime says whether the view knows time namespaces: it is podview's.
+// lxcfs tells of the host's boot in one.
+func shiftsTime(view string) bool {
+	m, ok, err := mountinfo.On(view)
+	return err == nil && ok && m.FSType == mountinfo.ViewType
 }
 
 // startInTime starts cmd in a time namespace that begins now, so that uptime

@@ -39,7 +39,7 @@ var onlyIn = map[string][]string{
 	module + "internal/handover":      {""},
 	module + "internal/failopen":      {""},
 	module + "internal/syscallview":   {"", "internal/demo"},
-	module + "internal/mountinfo":     {"", "internal/fusedev", "internal/reattach"},
+	module + "internal/mountinfo":     {"", "internal/demo", "internal/fusedev", "internal/reattach"},
 	"github.com/prometheus":           {"", "internal/metrics", "internal/pipeline"},
 }
 

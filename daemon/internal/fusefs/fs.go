@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -158,17 +157,14 @@ func (f *FS) attr(n node, out *fuse.Attr) {
 // nobody is no user in any namespace, as the kernel sees it (INVALID_UID).
 const nobody = 1<<32 - 1
 
-// leaseless gives a file an owner that nobody is. Its owner could take a lease
-// on it (fcntl(2), F_SETLEASE), which makes each open by anybody else wait, and
-// the inode is one for all containers. What is root's alone to read is its
-// group's in /sys. In /proc that is slabinfo, which stays as the kernel has it;
-// the worker keeps it open, and then there is no lease either.
+// leaseless gives a file an owner that nobody can be, with CAP_SETUID either.
+// Its owner could take a lease on it (fcntl(2), F_SETLEASE), which makes each
+// open by anybody else wait, and the inode is one for all containers. What is
+// root's alone to read is its group's (slabinfo: 0440, the kernel's is 0400).
 func leaseless(n node, out *fuse.Attr) {
-	switch {
-	case n.mode&0o004 != 0:
-		out.Owner = fuse.Owner{Uid: nobody, Gid: nobody}
-	case strings.HasPrefix(n.path, "/sys/"):
-		out.Owner.Uid = nobody
+	out.Owner = fuse.Owner{Uid: nobody, Gid: nobody}
+	if n.mode&0o004 == 0 {
+		out.Owner.Gid = 0
 		out.Mode |= n.mode & 0o400 >> 3
 	}
 }

@@ -144,7 +144,7 @@ func TestFilesHaveNoOwner(t *testing.T) {
 	want := map[string]fuse.Attr{
 		"/proc/stat":             {Mode: syscall.S_IFREG | 0o444, Owner: fuse.Owner{Uid: nobody, Gid: nobody}},
 		paths.CPUDir + "/secret": {Mode: syscall.S_IFREG | 0o440, Owner: fuse.Owner{Uid: nobody}},
-		"/proc/slabinfo":         {Mode: syscall.S_IFREG | 0o400},
+		"/proc/slabinfo":         {Mode: syscall.S_IFREG | 0o440, Owner: fuse.Owner{Uid: nobody}},
 		paths.CPUDir:             {Mode: syscall.S_IFDIR | 0o555},
 	}
 	for path, w := range want {

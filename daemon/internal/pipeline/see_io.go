@@ -24,7 +24,7 @@ func (p *Pipeline) seeSlabinfo(r *request) error {
 	return err
 }
 
-// seePressure reads the pressure file of a resource: cpu, io or memory.
+// seePressure reads the pressure file of a resource: cpu, io, memory or irq.
 func (p *Pipeline) seePressure(r *request) error {
 	pl, err := place(r.who, p.Hierarchies.Unified)
 	if err != nil {
