@@ -16,7 +16,7 @@ fi
 export PROGRAMS CONFORMANCE
 logs=$PROGRAMS/compared
 rm -rf "$logs" && mkdir -p "$logs"
-run() { "$CONFORMANCE" -test.v -test.timeout 10m -test.run "^TestRealPrograms$/${ROWS:-.}" 2>&1; }
+run() { "$CONFORMANCE" -test.v -test.timeout 10m -test.run "^TestRealPrograms$/(${ROWS:-.})" 2>&1; }
 export -f run
 
 # on_lxcfs VERSION LOG
