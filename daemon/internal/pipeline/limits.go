@@ -27,7 +27,7 @@ type memoryKey struct {
 	noSwap bool
 }
 
-func (k memoryKey) size() int { return len(k.leaf) }
+func (k memoryKey) Size() int { return len(k.leaf) }
 
 func (k memoryKey) Clone() memoryKey {
 	k.leaf = strings.Clone(k.leaf)
@@ -41,7 +41,7 @@ type cpuKey struct {
 	onlineSum                    uint64
 }
 
-func (k cpuKey) size() int { return len(k.cpuLeaf) + len(k.cpusetLeaf) }
+func (k cpuKey) Size() int { return len(k.cpuLeaf) + len(k.cpuRoot) + len(k.cpusetLeaf) }
 
 func (k cpuKey) Clone() cpuKey {
 	k.cpuLeaf, k.cpuRoot, k.cpusetLeaf = strings.Clone(k.cpuLeaf), strings.Clone(k.cpuRoot), strings.Clone(k.cpusetLeaf)
@@ -51,7 +51,7 @@ func (k cpuKey) Clone() cpuKey {
 // idKey is a container's cgroup.
 type idKey string
 
-func (k idKey) size() int { return len(k) }
+func (k idKey) Size() int { return len(k) }
 
 func (k idKey) Clone() idKey { return idKey(strings.Clone(string(k))) }
 
@@ -110,7 +110,7 @@ func (p *Pipeline) cpuLimits(r *request) (err error) {
 type remembered[K interface {
 	comparable
 	Clone() K // with memory of its own: a cgroup's path is part of a longer text
-	size() int
+	Size() int
 }, V any] struct {
 	mu     sync.RWMutex
 	values map[K]*rememberedValue[V]
@@ -151,7 +151,7 @@ func (m *remembered[K, V]) put(key K, changes uint64, value V) {
 	if m.values == nil || len(m.values) >= maxRemembered || m.bytes >= maxRememberedBytes {
 		m.values, m.bytes = map[K]*rememberedValue[V]{}, 0
 	}
-	m.bytes += key.size()
+	m.bytes += key.Size()
 	m.values[key.Clone()] = &rememberedValue[V]{changes, value}
 }
 
