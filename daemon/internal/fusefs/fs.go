@@ -156,10 +156,10 @@ func (f *FS) attr(n node, out *fuse.Attr) {
 }
 
 // nobody is no user in any namespace, as the kernel sees it (INVALID_UID).
-// stranger is the last one that is.
+// stranger is one that systems do not use, low enough for ID-mapped mounts.
 const (
 	nobody   = 1<<32 - 1
-	stranger = nobody - 1
+	stranger = 65533
 )
 
 // leaseless gives a file an owner that nobody is. Its owner could take a lease
