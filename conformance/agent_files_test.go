@@ -62,7 +62,8 @@ func (a *Agent) ReadChunks(c Chunks, r *Result) error {
 	}
 }
 
-// OpenArgs asks for a file to be opened and kept. UID 0 is the agent's own.
+// OpenArgs asks for a file to be opened and kept. UID 0 is the agent's own; any
+// other is the user's and the only group's.
 type OpenArgs struct {
 	Path  string
 	Flags int
@@ -75,21 +76,39 @@ func (a *Agent) Open(args OpenArgs, reply *struct {
 	Errno  syscall.Errno
 }) error {
 	if args.UID != 0 {
-		// The file system uid is the thread's; the kernel drops the
-		// capabilities that override permissions with it.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		if err := unix.Setfsuid(args.UID); err != nil {
-			return err
-		}
-		defer func() { _ = unix.Setfsuid(0) }()
+		// File system ids are the thread's, and groups are by the system call
+		// itself; the kernel drops the capabilities that override permissions
+		// with the uid. The thread ends with the goroutine.
+		return onLastThread(func() error {
+			if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); errno != 0 {
+				return errno
+			}
+			if err := errors.Join(unix.Setfsgid(args.UID), unix.Setfsuid(args.UID)); err != nil {
+				return err
+			}
+			return openKept(args, &reply.Handle, &reply.Errno)
+		})
 	}
+	return openKept(args, &reply.Handle, &reply.Errno)
+}
+
+func openKept(args OpenArgs, handle *int, errno *syscall.Errno) error {
 	fd, err := unix.Open(args.Path, args.Flags|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return asErrno(err, &reply.Errno)
+		return asErrno(err, errno)
 	}
-	reply.Handle = fd
+	*handle = fd
 	return nil
+}
+
+// onLastThread runs f on a thread that is nobody else's, nor after it.
+func onLastThread(f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		done <- f()
+	}()
+	return <-done
 }
 
 // At is a read on an open file: at Offset, or where the last one ended.

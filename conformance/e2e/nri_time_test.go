@@ -17,14 +17,14 @@ import (
 const agesScript = `sleep 2
 echo uptime $(cut -d' ' -f1 /proc/uptime)
 echo btime $(sed -n 's/^btime //p' /proc/stat)
-echo etimes $(ps -o etimes= -p 1)
-echo lstart $(date -D '%a %b %e %T %Y' -d "$(ps -o lstart= -p 1)" +%s)
-echo executed $(ps -o etimes= -p $$)
+echo etimes $(/usr/bin/ps -o etimes= -p 1)
+echo lstart $(date -D '%a %b %e %T %Y' -d "$(/usr/bin/ps -o lstart= -p 1)" +%s)
+echo executed $(/usr/bin/ps -o etimes= -p $$)
 echo now $(date +%s)
 echo sysinfo $(busybox uptime | sed -n 's/.* up *\([0-9]*\) min,.*/\1/p')
-echo top $(top -b -n 1 | sed -n '1s/.* up *\([0-9]*\) min,.*/\1/p')
-echo older $(pgrep --older 1 | grep -c '^1$')
-echo oldest $(pgrep --older 100000 | wc -l)
+echo top $(TERM=dumb /usr/bin/top -b -n 1 | sed -n '1s/.* up *\([0-9]*\) min,.*/\1/p')
+echo older $(/usr/bin/pgrep --older 1 | grep -c '^1$')
+echo oldest $(/usr/bin/pgrep --older 100000 | wc -l)
 echo namespace $(readlink /proc/self/ns/time)`
 
 // age is what agesScript prints.
