@@ -56,6 +56,10 @@ func pidOfNamespace(path string) (pid int, ok bool) {
 type clocks struct {
 	now   func() (nsec uint64, err error)        // CLOCK_BOOTTIME
 	start func(pid int) (nsec uint64, err error) // a process's
+	// hosts tells whether a process is in the host's pid namespace: with
+	// hostPID containerd names the namespace of the pod's pause container,
+	// which is that.
+	hosts func(pid int) (bool, error)
 	// make makes a namespace, and keeps it until it is closed.
 	make func(startNsec uint64) (*os.File, error)
 }
@@ -93,7 +97,7 @@ func newTimeNamespaces(procfs string) *timeNamespaces {
 		return nil
 	}
 	return &timeNamespaces{
-		clocks: clocks{timens.Now, startOf(procfs), timens.Make},
+		clocks: clocks{timens.Now, startOf(procfs), isHosts(procfs), timens.Make},
 		pid:    os.Getpid(), proven: map[runtimeKind]bool{},
 	}
 }
@@ -104,6 +108,17 @@ func startOf(procfs string) func(pid int) (nsec uint64, err error) {
 		const nsecPerTick = 1e9 / 100 // USER_HZ
 		stat, err := caller.ReadStat(procfs, pid)
 		return stat.StartTicks * nsecPerTick, err
+	}
+}
+
+func isHosts(procfs string) func(pid int) (bool, error) {
+	return func(pid int) (bool, error) {
+		theirs, err := os.Readlink(fmt.Sprintf("%s/%d/ns/pid", procfs, pid))
+		if err != nil {
+			return false, err
+		}
+		hosts, err := os.Readlink(procfs + "/1/ns/pid")
+		return theirs == hosts, err
 	}
 }
 
@@ -133,6 +148,11 @@ func (t *timeNamespaces) create(pod *api.PodSandbox, c *api.Container) (string, 
 	start, ok := clock(c.GetLinux().GetNamespaces())
 	if !ok {
 		return "", nil
+	}
+	if start.pid != 0 {
+		if hosts, err := t.hosts(start.pid); err != nil || hosts {
+			return "", err
+		}
 	}
 	this := &try{pod: pod.GetId(), name: c.GetName(), id: c.GetId(), kind: kindOf(pod, c)}
 	t.mutex.Lock()

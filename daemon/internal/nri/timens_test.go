@@ -48,10 +48,23 @@ type fakeClocks struct {
 	fail   error
 }
 
+// hostsPause is the pause container of a pod with hostPID.
+const hostsPause = 66
+
+// TestHostPID: containerd names the pause container's namespace.
+func TestHostPID(t *testing.T) {
+	f := &fakeClocks{}
+	c := &api.Container{Id: "c", Name: "c", Linux: &api.LinuxContainer{Namespaces: namespaces("mount", fmt.Sprintf("pid /proc/%d/ns/pid", hostsPause))}}
+	if path, err := f.namespaces().create(&api.PodSandbox{Id: "p"}, c); path != "" || err != nil || len(f.files) != 0 {
+		t.Errorf("%q, %v, %d made; want none", path, err, len(f.files))
+	}
+}
+
 func (f *fakeClocks) namespaces() *timeNamespaces {
 	return &timeNamespaces{clocks: clocks{
 		now:   func() (uint64, error) { return 100e9, nil },
 		start: func(pid int) (uint64, error) { return uint64(pid) * 1e9, nil },
+		hosts: func(pid int) (bool, error) { return pid == hostsPause, nil },
 		make: func(start uint64) (*os.File, error) {
 			if f.fail != nil {
 				return nil, f.fail
