@@ -91,7 +91,9 @@ func diagnose(c *serveConfig) []diagnosis {
 	for _, f := range syscallview.Features {
 		errFeature := err
 		if err == nil {
-			errFeature = kernel.Load(f, c.syscallConfig())
+			config := c.syscallConfig()
+			config.Order = c.root.CPUOrder()
+			errFeature = kernel.Load(f, config)
 		}
 		all = append(all, diagnosis{"--syscalls=" + string(f), optional, errFeature})
 	}

@@ -96,6 +96,7 @@ func (a *attachedCalls) attach(wanted []syscallview.Feature) error {
 		return err
 	}
 	config := a.config.syscallConfig()
+	config.Order = a.config.root.CPUOrder()
 	if config.PinDir == "" {
 		klog.InfoS("No BPF file system; --syscalls ends with this process, and an update of podview has a gap", "bpffs", a.config.syscalls.bpffs)
 	}
@@ -114,7 +115,7 @@ func (a *attachedCalls) attach(wanted []syscallview.Feature) error {
 
 func (c *serveConfig) syscallConfig() syscallview.Config {
 	config := syscallview.Config{
-		Proc: c.root.Proc, ByQuota: c.cpuView == "quota", FirstCPUs: c.cpuChoice == "first", Order: c.root.CPUOrder(),
+		Proc: c.root.Proc, ByQuota: c.cpuView == "quota", FirstCPUs: c.cpuChoice == "first",
 	}
 	if syscallview.IsBPFFS(c.syscalls.bpffs) {
 		config.PinDir = syscallview.PinDir(c.syscalls.bpffs, c.mount)
