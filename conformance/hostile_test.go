@@ -63,12 +63,12 @@ func TestHeldFiles(t *testing.T) {
 	victim.burn(t, 1) // so that its counters move
 	text, part := "", victim.mustOpen(t, "/proc/stat")
 	for {
-		piece := victim.readAt(t, At{Handle: part, Length: 64, Current: true})
+		piece := victim.readAt(t, At{Handle: part, Length: 256, Current: true})
 		if text += piece; piece == "" {
 			break
 		}
 		var held int
-		last.call(t, "Hold", Hold{"/proc/uptime", 300}, &held)
+		last.call(t, "Hold", Hold{"/proc/uptime", 100}, &held)
 	}
 	stat := parseStat(t, text)
 	for column, total := range stat.total {
