@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/syscallview"
 	"github.com/podview/podview/daemon/paths"
@@ -23,7 +24,7 @@ type diagnosis struct {
 func doctor(args []string) int {
 	flags := flag.NewFlagSet("podview doctor", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "Usage: podview doctor [flags]\n\nSays for each feature whether this node is fit for it, and why not. The exit\ncode is 1 when the view itself can't be served. Changes nothing.")
+		fmt.Fprintln(flags.Output(), "Usage: podview doctor [flags]\n\nSays for each feature whether this node is fit for it, and why not. The exit\ncode is 1 when the view itself can't be served, or a volume of the policies\ncan't be mounted. Changes nothing.")
 		flags.PrintDefaults()
 	}
 	var c serveConfig
@@ -46,26 +47,29 @@ func doctor(args []string) int {
 	return 0
 }
 
-// report prints a line for each, and returns whether the view can be served.
+// report prints a line for each, and returns whether the view can be served to
+// every pod.
 func report(w io.Writer, all []diagnosis) (fit bool) {
 	fit = true
+	last := "The view can be served here."
 	for _, d := range all {
 		switch {
 		case d.err == nil:
 			fmt.Fprintf(w, "fit    %s\n", d.feature)
 			continue
 		case d.needed:
+			if !errors.Is(d.err, errNoVolume) {
+				last = "The view can't be served here."
+			} else if fit {
+				last = "The view can be served here, but not to pods with volumes for what is missing."
+			}
 			fit = false
 			fmt.Fprintf(w, "UNFIT  %s: %v\n", d.feature, d.err)
 		default:
 			fmt.Fprintf(w, "unfit  %s: %v\n", d.feature, d.err)
 		}
 	}
-	if fit {
-		fmt.Fprintln(w, "The view can be served here.")
-	} else {
-		fmt.Fprintln(w, "The view can't be served here.")
-	}
+	fmt.Fprintln(w, last)
 	return fit
 }
 
@@ -84,6 +88,7 @@ func diagnose(c *serveConfig) []diagnosis {
 		{"mounting: CAP_SYS_ADMIN", needed, mayMount(c)},
 		{"cgroups" + mode, needed, errCgroup},
 		{"the containers' own figures: the host's cgroup namespace", needed, hostCgroupNamespace(c)},
+		{"hostPath volumes of the policies", needed, noVolume(c)},
 		{"every emulated file", optional, absent(c)},
 		{"cheap reads: the kernel reports changes of cgroups", optional, errWatching},
 	}
@@ -130,19 +135,33 @@ func hasCapability(status string, number uint) bool {
 	return false
 }
 
+// absent is the emulated files that this kernel lacks.
 func absent(c *serveConfig) error {
-	var names []string
-	have := map[string]bool{}
-	for _, p := range present(c.root) {
-		have[p.Path] = true
+	names := lacking(c.root, func(p paths.Path) bool { return !p.Rare })
+	if names == nil {
+		return nil
 	}
+	return fmt.Errorf("this kernel lacks %s, so the view has nothing in its place", strings.Join(names, " "))
+}
+
+var errNoVolume = errors.New("no container runtime can mount there, and a pod with such a volume does not start; with NRI it starts without")
+
+// noVolume is those among them that the policies have volumes for. The view has
+// something to mount, but /proc and /sys have no place for it, and nobody can
+// make one.
+func noVolume(c *serveConfig) error {
+	names := lacking(c.root, func(p paths.Path) bool { return p.Everywhere })
+	if names == nil {
+		return nil
+	}
+	return fmt.Errorf("this kernel lacks %s: %w", strings.Join(names, " "), errNoVolume)
+}
+
+func lacking(root host.Root, among func(paths.Path) bool) (names []string) {
 	for _, p := range paths.All {
-		if !have[p.Path] && !p.Rare {
+		if among(p) && !has(root, p.Path) {
 			names = append(names, p.Path)
 		}
 	}
-	if names != nil {
-		return fmt.Errorf("this kernel lacks %s, so the view does too", strings.Join(names, " "))
-	}
-	return nil
+	return names
 }

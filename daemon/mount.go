@@ -44,7 +44,7 @@ func newServedMount(c *serveConfig, args []string) (*servedMount, *pipeline.Pipe
 		Arguments: append([]string{workerCommand}, args...), OOMScore: c.oomScore,
 	}}
 	m.Host = func() fuse.RawFileSystem {
-		files := fusefs.New(hostOnly, present(c.root))
+		files := fusefs.New(hostOnly, viewPaths(c.root))
 		files.Resume(m.Ledger.Kept(), m.Ledger.Handle())
 		return files
 	}

@@ -30,8 +30,7 @@ func mountNew(c *serveConfig, args []string) (*servedMount, error) {
 	if m.Ledger, err = ledger.New(cpus); err != nil {
 		return nil, err
 	}
-	linked := c.failOpen && makeLinks(c.mount, present(c.root))
-	if cleared || linked { // a worker sees to it, when it serves
+	if cleared || c.linked { // a worker sees to it, when it serves
 		m.Ledger.Orphans().Store(1)
 	}
 	m.mounted = time.Now()

@@ -60,7 +60,7 @@ func work(c *serveConfig) error {
 	if err != nil {
 		return err
 	}
-	files := fusefs.New(p, present(c.root))
+	files := fusefs.New(p, viewPaths(c.root))
 	files.Measure(func(path string) ([]byte, error) { return host.ReadFile(c.root.Path(path), nil) })
 	conn := fusedev.NewConn(holder.DeviceFD, files, shared.Slots())
 	conn.Readers, conn.Answered, conn.Deadline = c.readers, shared.Answered(), c.readDeadline
