@@ -354,3 +354,29 @@ func emptyIn(t *testing.T, c *container, lacks []string) {
 		}
 	}
 }
+
+// TestLinksWithoutPrivileges: a container that may not look under a mount has
+// nothing to do where podview serves, and says so where it does not.
+func TestLinksWithoutPrivileges(t *testing.T) {
+	needRoot(t)
+	top := t.TempDir()
+	for _, dir := range []string{top, filepath.Dir(top)} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := filepath.Join(top, "view")
+	links := func() (stdout, stderr string, code int) {
+		cmd := exec.Command(podviewBinary(t), "links", "--mount", dir, "--run-dir", filepath.Join(top, "run"))
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		return runHere(t, asNobody(t, cmd))
+	}
+	s := serveOn(t, dir)
+	if _, stderr, code := links(); code != 0 {
+		t.Errorf("with podview: exit code %d\n%s", code, stderr)
+	}
+	crash(t, s)
+	if _, stderr, code := links(); code != 1 || !strings.Contains(stderr, dir) {
+		t.Errorf("on a dead mount: exit code %d\n%s", code, stderr)
+	}
+}

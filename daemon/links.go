@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 
+	"github.com/podview/podview/daemon/internal/boot"
 	"github.com/podview/podview/daemon/internal/failopen"
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/mountinfo"
@@ -28,6 +30,8 @@ func linksCommand(args []string) int {
 	flags.StringVar(&c.runDir, "run-dir", defaultRunDir, "as serve has it")
 	flags.StringVar(&c.root.Proc, "host-proc", "/proc", "the host's procfs")
 	flags.StringVar(&c.root.Sys, "host-sys", "/sys", "the host's sysfs")
+	format := flags.String("print", "", "make nothing, but print what a node's own configuration needs to make them at boot: "+strings.Join(boot.Formats(), ", "))
+	image := flags.String("image", "ghcr.io/podview/podview:v0.1.0", "podview's, for --print=talos")
 	if code, ok := parse(flags, args); !ok {
 		return code
 	}
@@ -36,6 +40,15 @@ func linksCommand(args []string) int {
 		return exitUsage
 	}
 	c.mount, _ = filepath.Abs(c.mount)
+	if *format != "" {
+		text, err := boot.Print(*format, boot.Config{Mount: c.mount, Image: *image})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "podview links: --print:", err)
+			return exitUsage
+		}
+		fmt.Print(text)
+		return 0
+	}
 	// At boot nobody has made the directories above it yet.
 	if err := os.MkdirAll(filepath.Dir(c.mount), 0o755); err != nil {
 		return fail("links", fmt.Errorf("--mount: %w", err))
@@ -106,6 +119,11 @@ func layLinks(c *serveConfig) (l laid, err error) {
 		err = failopen.Under(c.mount, makeIn)
 	} else {
 		err = makeIn(c.mount)
+	}
+	if mounted && errors.Is(err, unix.EPERM) { // a container may not look there
+		if state, errAsk := mountinfo.Ask(c.mount); errAsk == nil && state == mountinfo.Served {
+			return l, nil // whoever serves has made them
+		}
 	}
 	for _, p := range paths.All {
 		if p.Optional && lacks(c.root, p) {

@@ -72,7 +72,7 @@ func nriCommand(args []string) int {
 	view := c.Rules.View
 	c.Source = nri.Source{
 		Mounted: func() (string, error) { return viewOn(view) },
-		Has:     func() ([]string, error) { return pathsIn(view) },
+		Has:     func() ([]string, error) { return pathsIn(view, host.Root{Proc: "/proc", Sys: "/sys"}) },
 	}
 	nri.Run(ctx, c.Config)
 	return 0
@@ -92,14 +92,14 @@ func viewOn(dir string) (string, error) {
 
 // pathsIn asks the view on dir for an answer, and for what it emulates. What
 // this kernel lacks is left out: no runtime can mount anything there.
-func pathsIn(dir string) ([]string, error) {
+func pathsIn(dir string, kernel host.Root) ([]string, error) {
 	// The kernel never answers this one from memory.
 	if err := unix.Statfs(dir, &unix.Statfs_t{}); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	var all []string
 	for _, p := range paths.All {
-		if _, err := os.Lstat(dir + p.Path); err == nil && has(host.Root{Proc: "/proc", Sys: "/sys"}, p.Path) {
+		if _, err := os.Lstat(dir + p.Path); err == nil && has(kernel, p.Path) {
 			all = append(all, p.Path)
 		}
 	}
