@@ -166,9 +166,10 @@ func lacks(root host.Root, p paths.Path) bool {
 	return !has(root, p.Path) && has(root, sure)
 }
 
+// has is false for /dev/null, too, which is how runtimes hide a file.
 func has(root host.Root, path string) bool {
-	_, err := os.Stat(root.Path(path))
-	return err == nil
+	info, err := os.Stat(root.Path(path))
+	return err == nil && info.Mode()&fs.ModeDevice == 0
 }
 
 // beforeRefusal is linksFirst for a command line that serve does not take, as

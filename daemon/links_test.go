@@ -60,6 +60,12 @@ func TestLacks(t *testing.T) {
 	if !lacks(root, swaps) {
 		t.Error("a /proc without the file")
 	}
+	if err := os.Symlink("/dev/null", root.Proc+"/swaps"); err != nil {
+		t.Fatal(err)
+	}
+	if !lacks(root, swaps) {
+		t.Error("a /proc with the file hidden")
+	}
 	if lacks(root, paths.Path{Path: paths.NodeDir}) {
 		t.Error("without a /sys")
 	}
