@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -152,6 +151,26 @@ func TestGuarantees(t *testing.T) {
 	}
 }
 
+// TestGuaranteesAreDocumented: docs/guarantees.md has each row, with what a new
+// pod finds.
+func TestGuaranteesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/guarantees.md")
+	if err != nil {
+		t.Skipf("this is not the checkout: %v", err)
+	}
+	words := map[string]string{theHosts: "host", itsLimits: "its limits", waits: "**waits**"}
+	for name, s := range situations {
+		found := false
+		for line := range strings.Lines(string(text)) {
+			cells := strings.Split(line, " | ")
+			found = found || len(cells) == 5 && strings.Contains(cells[1], words[s.starting]) && strings.Contains(cells[4], "`"+name+"`")
+		}
+		if !found {
+			t.Errorf("no row of %s, where a new pod finds: %s", name, s.starting)
+		}
+	}
+}
+
 // serve starts podview as the DaemonSet does, and a container with the view.
 func (n *node) serve(t *testing.T, flags ...string) *server {
 	t.Helper()
@@ -267,91 +286,6 @@ func TestOtherVersionsLinks(t *testing.T) {
 	makeLinks(t, n.dir)
 	if !volumeFound(other, false) {
 		t.Error("the link of a path that this podview does not know is gone")
-	}
-}
-
-// withoutPaths makes a host's /proc and /sys that lack some paths, as a kernel
-// that was built without does.
-func withoutPaths(t *testing.T, lacks ...string) (flags []string) {
-	t.Helper()
-	dir := t.TempDir()
-	var farm func(at string)
-	farm = func(at string) {
-		if err := os.MkdirAll(dir+at, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		entries, err := os.ReadDir(at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range entries {
-			name := filepath.Join(at, e.Name())
-			switch {
-			case slices.Contains(lacks, name):
-			case slices.ContainsFunc(lacks, func(l string) bool { return strings.HasPrefix(l, name+"/") }):
-				farm(name)
-			default:
-				if err := os.Symlink(name, dir+name); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-	}
-	farm("/proc")
-	farm("/sys")
-	return []string{"--host-proc", dir + "/proc", "--host-sys", dir + "/sys"}
-}
-
-// TestKernelLacksAPath: a pod finds its volumes, served or not, and nothing in
-// them. doctor says so.
-func TestKernelLacksAPath(t *testing.T) {
-	needRoot(t)
-	for _, lacks := range [][]string{
-		{paths.NodeDir}, {"/proc/slabinfo"}, {"/proc/swaps"},
-		{paths.NodeDir, "/proc/slabinfo", "/proc/swaps", "/proc/pressure"},
-	} {
-		t.Run(strings.Join(lacks, " "), func(t *testing.T) {
-			flags := withoutPaths(t, lacks...)
-			n := &node{dir: filepath.Join(t.TempDir(), "view")}
-			stdout, _, code := runHere(t, exec.Command(podviewBinary(t), append([]string{"doctor"}, flags...)...))
-			if want := "UNFIT  hostPath volumes of the policies: this kernel lacks "; code != 1 || !strings.Contains(stdout, want) {
-				t.Errorf("doctor: exit code %d, no %q in\n%s", code, want, stdout)
-			}
-			s := serveOn(t, n.dir, append(flags, "--leave-mounted")...)
-			served, got := newPod(t, n.dir)
-			if got == waits {
-				t.Fatal("with podview a new pod does not start")
-			}
-			emptyIn(t, served, lacks)
-			crash(t, s)
-			makeLinks(t, n.dir, flags...)
-			c, got := newPod(t, n.dir)
-			if got != theHosts {
-				t.Fatalf("without podview, a new pod: %s", got)
-			}
-			emptyIn(t, c, lacks)
-			// The next kernel has them.
-			makeLinks(t, n.dir)
-			startsOnTheHost(t, n.dir)
-		})
-	}
-}
-
-// emptyIn: a path that the kernel lacks has nothing but a header.
-func emptyIn(t *testing.T, c *container, lacks []string) {
-	t.Helper()
-	for _, p := range paths.All {
-		if !p.Everywhere || !slices.Contains(lacks, p.Path) {
-			continue
-		}
-		if p.Dir {
-			var entries []Entry
-			if c.call(t, "ReadDir", p.Path, &entries); len(entries) != 2 {
-				t.Errorf("%s has %v", p.Path, entries)
-			}
-		} else if text := c.read(t, p.Path); text != p.Nothing {
-			t.Errorf("%s has %q", p.Path, text)
-		}
 	}
 }
 
