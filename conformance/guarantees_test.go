@@ -272,6 +272,30 @@ func TestRefusedStart(t *testing.T) {
 	})
 }
 
+// TestQuickerThanTheMount: a pod that waited for its volumes starts as soon as
+// the first podview of a node has made the links, and before it has mounted.
+func TestQuickerThanTheMount(t *testing.T) {
+	needRoot(t)
+	dir, runDir := filepath.Join(t.TempDir(), "view"), t.TempDir()
+	lock, err := os.Create(filepath.Join(runDir, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	s := launchOn(t, podviewBinary(t), dir, "--run-dir", runDir)
+	s.says(t, "Waiting until the mount is free")
+	c, got := newPod(t, dir)
+	if got != theHosts {
+		t.Fatalf("before the mount: %s", got)
+	}
+	lock.Close()
+	s.says(t, "Serving")
+	waitLimited(t, time.Now(), c)
+}
+
 // TestOtherVersionsLinks: what a version with another list of paths has made is
 // there for the pods that were made under it.
 func TestOtherVersionsLinks(t *testing.T) {

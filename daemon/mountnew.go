@@ -30,8 +30,11 @@ func mountNew(c *serveConfig, args []string) (*servedMount, error) {
 	if m.Ledger, err = ledger.New(cpus); err != nil {
 		return nil, err
 	}
-	if cleared || c.linked { // a worker sees to it, when it serves
-		m.Ledger.Orphans().Store(1)
+	switch { // a worker sees to it, when it serves
+	case cleared || c.linked:
+		m.Ledger.Orphans().Store(ledger.AnyOrphans)
+	case c.failOpen: // a pod may have been quicker than the mount
+		m.Ledger.Orphans().Store(ledger.OrphansOnLinks)
 	}
 	m.mounted = time.Now()
 	m.Device, err = mountAndAnswer(c.mount, m)

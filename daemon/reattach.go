@@ -68,21 +68,21 @@ func reattachLine(c reattach.Container, dryRun bool) string {
 // its container running only later.
 var reattachPauses = []time.Duration{0, 5 * time.Second, time.Minute}
 
-// reattachAll gives the view at mount to the containers that lost it or
-// started without it.
-func reattachAll(ctx context.Context, mount, procfs string, m *metrics.Metrics) {
+// reattachAll gives the view to the containers that lost it or started without
+// it.
+func reattachAll(ctx context.Context, config reattach.Config, m *metrics.Metrics) {
 	for _, pause := range reattachPauses {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(pause):
-			reattachOnce(ctx, mount, procfs, m)
+			reattachOnce(ctx, config, m)
 		}
 	}
 }
 
-func reattachOnce(ctx context.Context, mount, procfs string, m *metrics.Metrics) {
-	report, err := reattach.Run(ctx, reattach.Config{View: mount, Proc: procfs})
+func reattachOnce(ctx context.Context, config reattach.Config, m *metrics.Metrics) {
+	report, err := reattach.Run(ctx, config)
 	for _, c := range report.Containers {
 		m.Reattached(len(c.Replaced), len(c.Failures))
 		if err := c.Err(); err != nil {

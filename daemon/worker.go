@@ -22,6 +22,7 @@ import (
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/ledger"
 	"github.com/podview/podview/daemon/internal/metrics"
+	"github.com/podview/podview/daemon/internal/reattach"
 )
 
 // workerCommand is how serve starts itself to answer requests.
@@ -93,7 +94,7 @@ func work(c *serveConfig) error {
 	go p.Run(ctx)
 	if orphans := shared.Orphans(); orphans.Load() != 0 {
 		go func() {
-			reattachAll(ctx, c.mount, c.root.Proc, counters)
+			reattachAll(ctx, reattach.Config{View: c.mount, Proc: c.root.Proc, LinksOnly: orphans.Load() == ledger.OrphansOnLinks}, counters)
 			if ctx.Err() == nil {
 				orphans.Store(0)
 			}

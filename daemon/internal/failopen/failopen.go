@@ -60,7 +60,7 @@ func placeLink(file string, p paths.Path) error {
 		return err
 	}
 	if isStandIn(file, p) {
-		if err := os.Remove(file); err != nil {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -80,7 +80,7 @@ func placeStandIn(file string, p paths.Path, linked bool) error {
 		return err
 	}
 	if linked {
-		if err := os.Remove(file); err != nil {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

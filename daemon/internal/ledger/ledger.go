@@ -219,6 +219,13 @@ func (l *Ledger) Answered() *atomic.Uint64 {
 // is gone, or the host's own, and nobody has looked after them yet.
 func (l *Ledger) Orphans() *atomic.Uint64 { return l.word(orphansAt) }
 
+// What Orphans can be.
+const (
+	AnyOrphans = 1
+	// OrphansOnLinks have the host's own files: there was no daemon before.
+	OrphansOnLinks = 2
+)
+
 // Workers is how many workers were let in.
 func (l *Ledger) Workers() *atomic.Uint64 { return l.word(workersAt) }
 
@@ -234,7 +241,7 @@ func (l *Ledger) Hung() *atomic.Uint64 { return l.word(hungAt) }
 func (l *Ledger) Reconnect() error {
 	fusedev.Forget(l.Slots())
 	l.Lost().Add(1)
-	l.Orphans().Store(1)
+	l.Orphans().Store(AnyOrphans)
 	// Writing zeros would cost the memory that they take.
 	const hole = unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE
 	if err := unix.Fallocate(int(l.file.Fd()), hole, int64(l.keptAt()), fusefs.KeptBytes); err != nil {
