@@ -24,7 +24,7 @@ type diagnosis struct {
 func doctor(args []string) int {
 	flags := flag.NewFlagSet("podview doctor", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "Usage: podview doctor [flags]\n\nSays for each feature whether this node is fit for it, and why not. The exit\ncode is 1 when the view itself can't be served, or a volume of the policies\ncan't be mounted. Changes nothing.")
+		fmt.Fprintln(flags.Output(), "Usage: podview doctor [flags]\n\nSays for each feature whether this node is fit for it, and why not. The exit\ncode is 1 when the view itself can't be served. Changes nothing.")
 		flags.PrintDefaults()
 	}
 	var c serveConfig
@@ -47,8 +47,7 @@ func doctor(args []string) int {
 	return 0
 }
 
-// report prints a line for each, and returns whether the view can be served to
-// every pod.
+// report prints a line for each, and returns whether the view can be served.
 func report(w io.Writer, all []diagnosis) (fit bool) {
 	fit = true
 	last := "The view can be served here."
@@ -58,12 +57,13 @@ func report(w io.Writer, all []diagnosis) (fit bool) {
 			fmt.Fprintf(w, "fit    %s\n", d.feature)
 			continue
 		case d.needed:
-			if !errors.Is(d.err, errNoVolume) {
-				last = "The view can't be served here."
-			} else if fit {
+			last = "The view can't be served here."
+			fit = false
+			fmt.Fprintf(w, "UNFIT  %s: %v\n", d.feature, d.err)
+		case errors.Is(d.err, errNoVolume):
+			if fit {
 				last = "The view can be served here, but not to pods with volumes for what is missing."
 			}
-			fit = false
 			fmt.Fprintf(w, "UNFIT  %s: %v\n", d.feature, d.err)
 		default:
 			fmt.Fprintf(w, "unfit  %s: %v\n", d.feature, d.err)
@@ -88,7 +88,8 @@ func diagnose(c *serveConfig) []diagnosis {
 		{"mounting: CAP_SYS_ADMIN", needed, mayMount(c)},
 		{"cgroups" + mode, needed, errCgroup},
 		{"the containers' own figures: the host's cgroup namespace", needed, hostCgroupNamespace(c)},
-		{"hostPath volumes of the policies", needed, noVolume(c)},
+		{"hostPath volumes for every cluster", needed, noVolume(c, false)},
+		{"hostPath volumes of the -optional policies", optional, noVolume(c, true)},
 		{"every emulated file", optional, absent(c)},
 		{"cheap reads: the kernel reports changes of cgroups", optional, errWatching},
 	}
@@ -146,11 +147,11 @@ func absent(c *serveConfig) error {
 
 var errNoVolume = errors.New("no container runtime can mount there, and a pod with such a volume does not start; with NRI it starts without")
 
-// noVolume is those among them that the policies have volumes for. The view has
+// noVolume is those among them that policies have volumes for. The view has
 // something to mount, but /proc and /sys have no place for it, and nobody can
 // make one.
-func noVolume(c *serveConfig) error {
-	names := lacking(c.root, func(p paths.Path) bool { return p.Everywhere })
+func noVolume(c *serveConfig, optional bool) error {
+	names := lacking(c.root, func(p paths.Path) bool { return p.Everywhere && p.Optional == optional })
 	if names == nil {
 		return nil
 	}
