@@ -297,7 +297,8 @@ func TestQuickerThanTheMount(t *testing.T) {
 }
 
 // TestOtherVersionsLinks: what a version with another list of paths has made is
-// there for the pods that were made under it.
+// there for the pods that were made under it, where no podview serves. Where
+// this one does, it has what it knows.
 func TestOtherVersionsLinks(t *testing.T) {
 	needRoot(t)
 	n := &node{dir: filepath.Join(t.TempDir(), "view")}
@@ -306,7 +307,13 @@ func TestOtherVersionsLinks(t *testing.T) {
 	if err := os.Symlink("/proc/vmstat", other); err != nil {
 		t.Fatal(err)
 	}
-	podDeleted(t, n)
+	s := n.serve(t)
+	if volumeFound(other, false) {
+		t.Error("a path that this podview does not know is in its view")
+	}
+	if err := s.terminate(); err != nil {
+		t.Error(err)
+	}
 	makeLinks(t, n.dir)
 	if !volumeFound(other, false) {
 		t.Error("the link of a path that this podview does not know is gone")
