@@ -190,7 +190,7 @@ e2e-up: e2e-programs ## the cluster of make e2e, with podview, for playing: bin/
 e2e-down: ## removes it
 	bin/e2e-cluster down $(E2E_DIR)
 
-soak: build bin/conformance.test ## the fault tests: 1000 kills of the worker, 200 hand-overs
+soak: build bin/conformance.test ## the fault tests: 1000 kills of the worker, 200 in a flood of reads, 200 hand-overs
 	SOAK=1 PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 60m -test.run 'TestWorkerIsKilled|TestHandOver'
 
 compare-faults: ## the same readers on lxcfs, which is killed and started again

@@ -28,6 +28,7 @@ const (
 	opReleaseDir  = 29
 	opInterrupt   = 36
 	opDestroy     = 38
+	opIoctl       = 39
 	opBatchForget = 42
 )
 

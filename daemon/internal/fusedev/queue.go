@@ -52,11 +52,13 @@ const (
 	// promptRequests at a time a container may have and be answered at once, in
 	// turn with the others: more than programs have that read these files from
 	// a few threads.
-	promptRequests = 8
+	promptRequests = 32
 	// maxWait is how long a request waits at most. Its thread can't even be
 	// killed meanwhile (fs/fuse/dev.c, request_wait_answer: what was taken from
 	// the kernel's queue is waited for).
 	maxWait = time.Second
+	// takingCost is about what a request costs before it is answered.
+	takingCost = 10 * time.Microsecond
 	// ownerAge is how long a thread's number is taken to be the same thread's.
 	ownerAge = time.Second
 	// maxOwners bounds what is remembered of threads.
@@ -69,11 +71,7 @@ func newQueue(memory []byte, whose func(tid int) uint64) *queue {
 
 // adopt lets the requests wait that a predecessor has left in the lot.
 func (q *queue) adopt() {
-	left := q.lot.left()
-	if len(left) > 0 {
-		q.on.Store(true)
-	}
-	for _, place := range left {
+	for _, place := range q.lot.left() {
 		tid := callerOf(q.lot.at(place))
 		q.add(place, q.ownerOf(tid, time.Now()), time.Now())
 	}
@@ -85,6 +83,7 @@ func (q *queue) put(slot []byte) bool {
 	if !mayWait(slot) {
 		return false
 	}
+	cutIoctl(slot)
 	now := time.Now()
 	number := q.ownerOf(callerOf(slot), now)
 	q.mu.Lock()
@@ -108,6 +107,7 @@ func (q *queue) add(place int, number uint64, now time.Time) {
 		q.turns = append(q.turns, f)
 	}
 	f.requests = append(f.requests, parked{place, now})
+	q.on.Store(true) // pause may just have found nothing
 	q.waiting++
 	q.total++
 }
@@ -166,7 +166,7 @@ func (q *queue) done(t turn, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if t.paced {
-		q.pace.spend(now.Sub(t.began))
+		q.pace.spend(now.Sub(t.began) + takingCost)
 	}
 	if t.flow.answering--; t.flow.answering == 0 && len(t.flow.requests) == 0 {
 		delete(q.flows, t.flow.owner)
@@ -220,6 +220,18 @@ func (q *queue) ownerOf(tid uint32, now time.Time) uint64 {
 	q.owners[tid] = owner{number, now}
 	return number
 }
+
+// cutIoctl drops what ioctl(2) sends along, up to 4 KiB that nobody reads,
+// so that such requests have room in the queue.
+func cutIoctl(slot []byte) {
+	if binary.NativeEndian.Uint32(slot[4:]) == opIoctl && pending(slot) > ioctlBytes {
+		binary.NativeEndian.PutUint32(slot[ioctlBytes-8:], 0) // in_size
+		binary.NativeEndian.PutUint32(slot, ioctlBytes)
+	}
+}
+
+// ioctlBytes is the size of struct fuse_ioctl_in behind the header.
+const ioctlBytes = requestHeaderBytes + 32
 
 // mayWait tells requests that somebody waits for. Others, such as RELEASE, are
 // cheap, and have no turn to lose.

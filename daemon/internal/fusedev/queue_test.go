@@ -134,6 +134,10 @@ func TestFewRequestsAreNotPaced(t *testing.T) {
 	if _, ok := q.pause(time.Now()); ok || q.on.Load() || len(q.flows) != 0 || len(q.turns) != 0 {
 		t.Error("the queue is empty, and not at rest")
 	}
+	// Another reader had seen it at work.
+	if putOne(t, q, 50, 100); !q.on.Load() {
+		t.Error("a request waits, and nobody looks into the queue")
+	}
 }
 
 // TestQueueIsBounded: what has no room is answered as it comes.
@@ -197,6 +201,21 @@ func TestNotEverythingWaits(t *testing.T) {
 	binary.NativeEndian.PutUint32(slot, requestHeaderBytes-1)
 	if q.put(slot) {
 		t.Error("half a header is in the queue")
+	}
+}
+
+// TestLongIoctlsWait: nobody reads what they send along.
+func TestLongIoctlsWait(t *testing.T) {
+	q := testQueue(t)
+	slot := inSlot(request(1, 100))
+	binary.NativeEndian.PutUint32(slot, 4000)
+	binary.NativeEndian.PutUint32(slot[4:], opIoctl)
+	binary.NativeEndian.PutUint32(slot[64:], 4000-ioctlBytes)
+	if !q.put(slot) {
+		t.Fatal("a long ioctl has no place in the queue")
+	}
+	if _, ok := q.take(slot, time.Now()); !ok || pending(slot) != ioctlBytes || binary.NativeEndian.Uint32(slot[64:]) != 0 {
+		t.Errorf("%d bytes, which send %d along", pending(slot), binary.NativeEndian.Uint32(slot[64:]))
 	}
 }
 
