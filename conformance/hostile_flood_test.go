@@ -50,7 +50,7 @@ func TestFlood(t *testing.T) {
 	}
 	answers := (attacker.flooded(t) - before) / reads
 	t.Logf("for each open and read of another container's, %d answers for the flood of %d threads", answers, floodThreads)
-	if answers > floodThreads/2 {
+	if answers > floodThreads/8 {
 		t.Errorf("another container waits for %d answers to the flood, as in a queue", answers)
 	}
 	stop()

@@ -86,6 +86,7 @@ func work(c *serveConfig) error {
 	counters.Workers(shared.Workers().Load)
 	counters.Lost(shared.Lost().Load)
 	counters.Hung(shared.Hung().Load)
+	counters.Queued(conn.Queued)
 	c.syscalls.report(counters)
 	p.Published, p.Ordered = c.loadPublisher(), c.orderPublisher()
 	if err := serveMetrics(c.metricsAddress, counters); err != nil {

@@ -37,6 +37,7 @@ type Conn struct {
 	fd          int
 	server      *server
 	late, spare *server
+	queued      atomic.Uint64
 	slots       [][]byte
 }
 
@@ -69,6 +70,9 @@ func NewSlots(readers int) [][]byte {
 func NewConn(fd int, fs fuse.RawFileSystem, slots [][]byte) *Conn {
 	return &Conn{fd: fd, slots: slots, Readers: len(slots), server: newServer(fs)}
 }
+
+// Queued is how many requests have waited for their turn.
+func (c *Conn) Queued() uint64 { return c.queued.Load() }
 
 // Handshake takes the kernel's first request, INIT, and answers it. The
 // kernel sends it once and holds everything else back until then. It returns

@@ -36,7 +36,7 @@ const lookInterval = 250 * time.Millisecond
 func newCrew(c *Conn, stop int) *crew {
 	w := &crew{conn: c, stop: stop, members: make([]*reader, len(c.slots)), ended: make(chan end, len(c.slots)), watch: newWatch(c.late != nil)}
 	if c.Whose != nil {
-		w.queue = newQueue(c.Lot, c.Whose)
+		w.queue = newQueue(c.Lot, c.Whose, &c.queued)
 	}
 	return w
 }

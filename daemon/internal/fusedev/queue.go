@@ -20,6 +20,8 @@ type queue struct {
 	whose func(tid int) uint64
 	// on: requests pile up, so they go through here.
 	on atomic.Bool
+	// queued counts the requests that came here.
+	queued *atomic.Uint64
 
 	mu      sync.Mutex
 	lot     lot
@@ -28,7 +30,6 @@ type queue struct {
 	waiting int
 	owners  map[uint32]owner // of threads, for a moment
 	pace    pace
-	total   uint64
 }
 
 // flow is the requests of one container.
@@ -65,8 +66,8 @@ const (
 	maxOwners = 1 << 16
 )
 
-func newQueue(memory []byte, whose func(tid int) uint64) *queue {
-	return &queue{whose: whose, lot: lot{memory: memory}, flows: map[uint64]*flow{}, owners: map[uint32]owner{}}
+func newQueue(memory []byte, whose func(tid int) uint64, queued *atomic.Uint64) *queue {
+	return &queue{whose: whose, queued: queued, lot: lot{memory: memory}, flows: map[uint64]*flow{}, owners: map[uint32]owner{}}
 }
 
 // adopt lets the requests wait that a predecessor has left in the lot.
@@ -109,7 +110,7 @@ func (q *queue) add(place int, number uint64, now time.Time) {
 	f.requests = append(f.requests, parked{place, now})
 	q.on.Store(true) // pause may just have found nothing
 	q.waiting++
-	q.total++
+	q.queued.Add(1)
 }
 
 // turn is a request that was taken from the queue.

@@ -3,6 +3,7 @@ package fusedev
 import (
 	"encoding/binary"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func hundreds(tid int) uint64 { return uint64(tid / 100) }
 
 func testQueue(t *testing.T) *queue {
 	t.Helper()
-	q := newQueue(make([]byte, LotBytes), hundreds)
+	q := newQueue(make([]byte, LotBytes), hundreds, new(atomic.Uint64))
 	q.adopt()
 	return q
 }
@@ -222,13 +223,13 @@ func TestLongIoctlsWait(t *testing.T) {
 // TestTheNextProcessFindsThem: a worker that is killed leaves what waits.
 func TestTheNextProcessFindsThem(t *testing.T) {
 	memory := make([]byte, LotBytes)
-	q := newQueue(memory, hundreds)
+	q := newQueue(memory, hundreds, new(atomic.Uint64))
 	for n := range uint64(5) {
 		putOne(t, q, 1+n, 100)
 	}
 	takeOne(q, time.Now(), 0)
 	binary.NativeEndian.PutUint32(q.lot.at(3), requestHeaderBytes-1) // written by nobody of us
-	next := newQueue(memory, hundreds)
+	next := newQueue(memory, hundreds, new(atomic.Uint64))
 	next.adopt()
 	if !next.on.Load() {
 		t.Error("requests are left, and do not go through the queue")
@@ -242,7 +243,7 @@ func TestTheNextProcessFindsThem(t *testing.T) {
 	}
 	putOne(t, next, 7, 100)
 	Forget(nil, memory)
-	last := newQueue(memory, hundreds)
+	last := newQueue(memory, hundreds, new(atomic.Uint64))
 	last.adopt()
 	if got := takeOne(last, time.Now(), 0); got != 0 {
 		t.Errorf("request %d was forgotten, and is there", got)
@@ -280,6 +281,9 @@ func TestAFloodWaitsForOthers(t *testing.T) {
 	}
 	if at := answered[little]; at > 2*lookEvery+takeAtOnce {
 		t.Errorf("answered after %d of %d requests of the flood", at, flood)
+	}
+	if c.Queued() == 0 {
+		t.Error("nothing was counted")
 	}
 	unix.Close(stopping)
 	if err := <-served; err != nil {
