@@ -13,6 +13,7 @@ const (
 	pacePart = 3
 	// maxCredit is more than a thread that sleeps is late (schedulerSlackNsec).
 	maxCredit = 4 * time.Millisecond
+	maxSpent  = 10 * time.Millisecond
 )
 
 // open tells whether there is time left.
@@ -22,8 +23,9 @@ func (p *pace) open(now time.Time) bool {
 	return p.credit > 0
 }
 
-// spend takes the time off that an answer has taken.
-func (p *pace) spend(took time.Duration) { p.credit -= took }
+// spend takes the time off that an answer has taken. One that took long has
+// waited for the kernel, which costs the others nothing.
+func (p *pace) spend(took time.Duration) { p.credit -= min(took, maxSpent) }
 
 // wait is how long it takes until there is some.
 func (p *pace) wait(now time.Time) time.Duration {

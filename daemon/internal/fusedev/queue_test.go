@@ -116,9 +116,12 @@ func TestPaceIsAThird(t *testing.T) {
 	if !p.open(now) {
 		t.Error("the pause is over, and nothing may be answered")
 	}
-	p.spend(10 * took)
-	if got := p.wait(now); got < 9*pacePart*took || got > 11*pacePart*took {
-		t.Errorf("pause of %v after %v", got, 10*took)
+	for _, spent := range []time.Duration{10 * took, time.Hour} {
+		p.credit = 0
+		p.spend(spent)
+		if got := p.wait(now); got < 9*pacePart*took || got > 11*pacePart*took {
+			t.Errorf("pause of %v after %v", got, spent)
+		}
 	}
 }
 
