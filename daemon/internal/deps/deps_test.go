@@ -8,7 +8,6 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -44,14 +43,6 @@ var onlyIn = map[string][]string{
 	"github.com/prometheus":           {"", "internal/metrics", "internal/pipeline"},
 }
 
-// notLinked is what the privileged program does without. The runtime's protocol
-// for plugins brings it along, so the plugin is a program of its own. protobuf is
-// not in the list: Prometheus's client and containerd/cgroups need it.
-var notLinked = []string{
-	"github.com/containerd/nri", "github.com/containerd/ttrpc", "google.golang.org/grpc", "google.golang.org/genproto",
-	"github.com/tetratelabs/wazero", "github.com/knqyf263/go-plugin",
-}
-
 var notPure = []string{"os", "syscall", "net", "golang.org/x/sys", "io/fs", module + "internal/host"}
 
 func TestImports(t *testing.T) {
@@ -71,31 +62,6 @@ func TestImports(t *testing.T) {
 	})
 	if err != nil || files < 20 {
 		t.Fatalf("%d files, %v", files, err)
-	}
-}
-
-func TestNotLinked(t *testing.T) {
-	linked := func(pkg string) (found []string) {
-		out, err := exec.Command("go", "list", "-deps", strings.TrimSuffix(pkg, "/")).Output()
-		if err != nil {
-			t.Fatalf("go list -deps %s: %v", pkg, err)
-		}
-		for path := range strings.Lines(string(out)) {
-			for _, bad := range notLinked {
-				if below(strings.TrimSpace(path), bad) {
-					found = append(found, bad)
-				}
-			}
-		}
-		slices.Sort(found)
-		return slices.Compact(found)
-	}
-	if found := linked(module); len(found) > 0 {
-		t.Errorf("podview is linked with %q", found)
-	}
-	// What the plugin no longer has need not be in the list.
-	if found := linked(module + "podview-nri"); len(found) != len(notLinked) {
-		t.Errorf("podview-nri is linked with %q, not all of %q", found, notLinked)
 	}
 }
 
