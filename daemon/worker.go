@@ -65,6 +65,7 @@ func work(c *serveConfig) error {
 	files.Measure(func(path string) ([]byte, error) { return host.ReadFile(c.root.Path(path), nil) })
 	conn := fusedev.NewConn(holder.DeviceFD, files, shared.Slots())
 	conn.Readers, conn.Answered, conn.Deadline = c.readers, shared.Answered(), c.readDeadline
+	conn.Whose, conn.Lot = p.Owner, shared.Lot()
 	late := files.Late(hostOnly)
 	instead := files.Instead(hostOnly)
 	conn.Late, conn.Host, conn.Missed = late, instead, missed(counters)
@@ -86,6 +87,7 @@ func work(c *serveConfig) error {
 	counters.Workers(shared.Workers().Load)
 	counters.Lost(shared.Lost().Load)
 	counters.Hung(shared.Hung().Load)
+	counters.Queued(conn.Queued)
 	c.syscalls.report(counters)
 	p.Published, p.Ordered = c.loadPublisher(), c.orderPublisher()
 	if err := serveMetrics(c.metricsAddress, counters); err != nil {
