@@ -160,7 +160,7 @@ func noVolume(c *serveConfig, optional bool) error {
 
 func lacking(root host.Root, among func(paths.Path) bool) (names []string) {
 	for _, p := range paths.All {
-		if among(p) && !has(root, p.Path) {
+		if among(p) && !root.Has(p.Path) {
 			names = append(names, p.Path)
 		}
 	}

@@ -163,13 +163,7 @@ func lacks(root host.Root, p paths.Path) bool {
 	if strings.HasPrefix(p.Path, "/sys/") {
 		sure = paths.CPUDir
 	}
-	return !has(root, p.Path) && has(root, sure)
-}
-
-// has is false for /dev/null, too, which is how runtimes hide a file.
-func has(root host.Root, path string) bool {
-	info, err := os.Stat(root.Path(path))
-	return err == nil && info.Mode()&fs.ModeDevice == 0
+	return !root.Has(p.Path) && root.Has(sure)
 }
 
 // beforeRefusal is linksFirst for a command line that serve does not take, as

@@ -161,7 +161,7 @@ func background(child *holder.Child) (stop func()) {
 func viewPaths(root host.Root) []paths.Path {
 	var all []paths.Path
 	for _, p := range paths.All {
-		if !p.Optional && !has(root, p.Path) {
+		if !p.Optional && !root.Has(p.Path) {
 			klog.V(1).InfoS("This kernel lacks a file, so the view does too", "path", p.Path)
 			continue
 		}

@@ -131,7 +131,7 @@ func pathsIn(dir string, kernel host.Root) ([]string, error) {
 	}
 	var all []string
 	for _, p := range paths.All {
-		if _, err := os.Lstat(dir + p.Path); err == nil && has(kernel, p.Path) {
+		if _, err := os.Lstat(dir + p.Path); err == nil && kernel.Has(p.Path) {
 			all = append(all, p.Path)
 		}
 	}
