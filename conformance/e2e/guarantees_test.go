@@ -208,7 +208,7 @@ func noImage(s *space) {
 			try(time.Minute, "", "-n", "podview-system", "delete", "pod", pod, "--wait=false")
 		}
 	})
-	s.changed("image", func(string) string { return `"registry.invalid/podview:none"` })
+	s.changed("image", func(string) string { return `"127.0.0.1:1/podview:none"` })
 	s.until(90*time.Second, "the next image not to be there", func() error {
 		why := s.ofPodview("{.items[*].status.containerStatuses[*].state.waiting.reason}")
 		if !strings.Contains(why, "Image") {
