@@ -78,9 +78,13 @@ func TestReattachAfterKill(t *testing.T) {
 			t.Errorf("with its daemon dead: %v, want %v", r.Errno, syscall.ENOTCONN)
 		}
 	}
-	start := time.Now()
-	serveOn(t, dir, "--fail-open=false")
+	start, metrics := time.Now(), freeAddress(t)
+	serveOn(t, dir, "--fail-open=false", "--metrics-address", metrics)
 	waitLimited(t, start, containers...)
+	eventually(t, "the metrics to tell of it", func() bool {
+		_, text := get(t, "http://"+metrics+"/metrics")
+		return strings.Contains(text, fmt.Sprintf("podview_reattached_total{result=\"replaced\"} %d\n", 2*len(emulatedHere())))
+	})
 }
 
 // A container that starts while no podview runs sees the host, and its limits

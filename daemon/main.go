@@ -33,9 +33,11 @@ var commands = []command{
 }
 
 // hidden is how podview starts itself: to answer requests and probes, to see
-// the daemon's end, and inside a demo container.
+// the daemon's end, to enter containers, and inside a demo container.
 var hidden = []command{
-	{workerCommand, "", worker}, {probesCommand, "", answerProbes}, {guardCommand, "", guard}, {demo.InitCommand, "", demo.Init},
+	{workerCommand, "", worker}, {probesCommand, "", answerProbes}, {guardCommand, "", guard},
+	{orphansCommand, "", lookForOrphans},
+	{demo.InitCommand, "", demo.Init},
 }
 
 // Exit codes, as most tools have them.

@@ -110,6 +110,7 @@ func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor,
 	}
 	ran := make(chan error, 1)
 	go func() { ran <- m.Run(serving) }()
+	go m.reattachOrphans(serving)
 	told := ctx.Done()
 	var over <-chan time.Time
 	for {
