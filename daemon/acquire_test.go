@@ -18,11 +18,16 @@ import (
 	"github.com/podview/podview/daemon/internal/ledger"
 )
 
-// TestMain is the worker, too, that acquire starts: one that waits.
+// TestMain is what podview starts, too. Its worker is one that waits.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == workerCommand {
-		time.Sleep(time.Minute)
-		os.Exit(1)
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case workerCommand:
+			time.Sleep(time.Minute)
+			os.Exit(1)
+		case attachCommand:
+			os.Exit(fakeAttach(os.Args[2:]))
+		}
 	}
 	os.Exit(m.Run())
 }

@@ -33,10 +33,11 @@ var commands = []command{
 }
 
 // hidden is how podview starts itself: to answer requests and probes, to see
-// the daemon's end, to enter containers, and inside a demo container.
+// the daemon's end, to enter containers, to attach BPF programs, and inside a
+// demo container.
 var hidden = []command{
 	{workerCommand, "", worker}, {probesCommand, "", answerProbes}, {guardCommand, "", guard},
-	{orphansCommand, "", lookForOrphans},
+	{orphansCommand, "", lookForOrphans}, {attachCommand, "", syscallsAttach}, {detachCommand, "", syscallsDetach},
 	{demo.InitCommand, "", demo.Init},
 }
 

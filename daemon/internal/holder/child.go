@@ -26,6 +26,8 @@ type Child struct {
 	Outlives bool
 	// OOMScore is as in Holder.
 	OOMScore string
+	// Finishes is for one that may get done: exit code 0 is no death.
+	Finishes bool
 	// Budget is how long it may run; 0 is for ever.
 	Budget time.Duration
 }
@@ -69,7 +71,7 @@ func (c *Child) Run(ctx context.Context) {
 	for {
 		started := time.Now()
 		err := c.once(ctx, alive)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || c.Finishes && err == nil {
 			return
 		}
 		if time.Since(started) > healthy {

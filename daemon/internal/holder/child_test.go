@@ -117,3 +117,9 @@ func TestChildIsKept(t *testing.T) {
 	cancel()
 	<-ended
 }
+
+// One that gets done is not started again.
+func TestChildFinishes(t *testing.T) {
+	_, write := pipe(t)
+	(&Child{Arguments: []string{"child-says", "done"}, Files: []*os.File{write}, Finishes: true}).Run(t.Context())
+}
