@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		case attachCommand:
 			os.Exit(fakeAttach(os.Args[2:]))
+		case greetCommand:
+			os.Exit(greet(os.Args[2:]))
 		}
 	}
 	os.Exit(m.Run())
@@ -60,7 +62,7 @@ func offered(t *testing.T) (c *serveConfig, l *handover.Listener) {
 		t.Fatal(err)
 	}
 	device := os.NewFile(uintptr(fd), "device")
-	l, err = handover.Listen(c.socketPath(), handover.Mount{Version: "old", Layout: ledgerLayout, Init: init, Device: device, Ledger: shared.File()})
+	l, err = handover.Listen(c.socketPath(), handover.Mount{Version: "old", Layout: ledgerLayout, Init: init, Device: device, Ledger: shared.File()}, c.greet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +121,7 @@ func TestAskEarlier(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			l, err := handover.Listen(path, handover.Mount{Version: "old", Init: []byte("init"), Device: device, Ledger: device})
+			l, err := handover.Listen(path, handover.Mount{Version: "old", Init: []byte("init"), Device: device, Ledger: device}, (&serveConfig{}).greet)
 			if err == nil {
 				t.Cleanup(l.Close)
 			}
