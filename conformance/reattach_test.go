@@ -87,6 +87,25 @@ func TestReattachAfterKill(t *testing.T) {
 	})
 }
 
+// The process that looks at containers costs nothing when it dies.
+func TestLookIsKilled(t *testing.T) {
+	needRoot(t)
+	dir := filepath.Join(t.TempDir(), "view")
+	s := serveOn(t, dir)
+	containers := []*container{enclosed(t, dir), enclosed(t, dir)}
+	crash(t, s)
+	s = launchOn(t, podviewBinary(t), dir)
+	eventually(t, "a look to be done again", func() bool {
+		for _, child := range childrenOf(s.cmd.Process.Pid) {
+			if runs(fmt.Sprint(child), "reattach-orphans") {
+				_ = unix.Kill(child, unix.SIGKILL)
+			}
+		}
+		return strings.Contains(s.stderr.String(), "it is done again")
+	})
+	waitLimited(t, time.Now(), containers...)
+}
+
 // A container that starts while no podview runs sees the host, and its limits
 // once podview is there.
 func TestFailOpen(t *testing.T) {

@@ -26,6 +26,11 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(out, os.Getpid())
 		out.Close()
 		select {}
+	case "child-score":
+		for score := ""; score != os.Args[2]; {
+			text, _ := os.ReadFile("/proc/self/oom_score_adj")
+			score = strings.TrimSpace(string(text))
+		}
 	case "child-waits":
 		fmt.Fprintln(out, os.Getpid())
 		out.Close()
@@ -122,4 +127,13 @@ func TestChildIsKept(t *testing.T) {
 func TestChildFinishes(t *testing.T) {
 	_, write := pipe(t)
 	(&Child{Arguments: []string{"child-says", "done"}, Files: []*os.File{write}, Finishes: true}).Run(t.Context())
+}
+
+// The OOM killer may have it before the holder.
+func TestChildOOMScore(t *testing.T) {
+	const score = "1000" // more is always allowed
+	c := &Child{Arguments: []string{"child-score", score}, OOMScore: score, Budget: time.Minute}
+	if err := c.Once(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
