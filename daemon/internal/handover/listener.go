@@ -100,8 +100,11 @@ func (l *Listener) Taken() <-chan *Successor { return l.taken }
 // it, and until then connecting to it is refused.
 func (l *Listener) Close() {
 	l.stop()
-	l.socket.Close()
+	// Closed while a greeter is being started, its number could be another
+	// file's, which that would get.
+	_ = l.socket.SetReadDeadline(time.Unix(1, 0))
 	l.wg.Wait()
+	l.socket.Close()
 }
 
 // Remove removes a socket file that nobody will use again, and its directory.
@@ -180,8 +183,9 @@ func (l *Listener) next() (*Successor, error) {
 
 // offer goes through the protocol to where the successor takes the mount.
 func (l *Listener) offer(s *Successor) error {
-	// Close must not wait for somebody who says nothing.
-	stop := context.AfterFunc(l.ctx, func() { _ = s.conn.SetDeadline(time.Unix(1, 0)) })
+	// Close must not wait for somebody who says nothing. (A deadline could be
+	// moved again by what is being done just then.)
+	stop := context.AfterFunc(l.ctx, s.Close)
 	defer stop()
 	err := s.send(message{Protocol: Protocol, Version: l.mount.Version, Layout: l.mount.Layout, Init: l.mount.Init}, l.mount.Device, l.mount.Ledger)
 	if err != nil {

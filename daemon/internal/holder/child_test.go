@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	case "child-hangs":
 		fmt.Fprintln(out, os.Getpid())
 		out.Close()
-		select {}
+		time.Sleep(time.Hour)
 	case "child-score":
 		for score := ""; score != os.Args[2]; {
 			text, _ := os.ReadFile("/proc/self/oom_score_adj")
