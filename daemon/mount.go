@@ -27,6 +27,8 @@ type servedMount struct {
 	predecessor *handover.Predecessor
 	// handedOver: another podview serves the mount now.
 	handedOver bool
+	// linksOnly: there was no podview before this one.
+	linksOnly bool
 	// lost: the connection was ended, and this process has no other.
 	lost bool
 	// mounted is when the connection began, pause how long that had waited.
@@ -101,7 +103,7 @@ func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor,
 	var taken <-chan *handover.Successor
 	listener, err := handover.Listen(m.config.socketPath(), handover.Mount{
 		Version: version, Layout: ledgerLayout, Init: m.Ledger.Init(), Device: m.Device, Ledger: m.Ledger.File(),
-	})
+	}, m.config.greet)
 	if err != nil {
 		klog.ErrorS(err, "A successor can't take the mount; it will have to wait until this podview is gone")
 	} else {
@@ -110,6 +112,7 @@ func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor,
 	}
 	ran := make(chan error, 1)
 	go func() { ran <- m.Run(serving) }()
+	go m.reattachOrphans(serving, m.linksOnly)
 	told := ctx.Done()
 	var over <-chan time.Time
 	for {

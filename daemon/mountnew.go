@@ -30,11 +30,10 @@ func mountNew(c *serveConfig, args []string) (*servedMount, error) {
 	if m.Ledger, err = ledger.New(cpus); err != nil {
 		return nil, err
 	}
-	switch { // a worker sees to it, when it serves
-	case cleared || c.linked:
-		m.Ledger.Orphans().Store(ledger.AnyOrphans)
-	case c.failOpen: // a pod may have been quicker than the mount
-		m.Ledger.Orphans().Store(ledger.OrphansOnLinks)
+	if c.failOpen || cleared {
+		m.Ledger.Orphans().Add(1)
+		// A pod may have been quicker than a node's first mount.
+		m.linksOnly = !cleared && !c.linked
 	}
 	m.mounted = time.Now()
 	m.Device, err = mountAndAnswer(c.mount, m)

@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"k8s.io/klog/v2"
 
-	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/reattach"
 )
 
@@ -61,37 +59,4 @@ func reattachLine(c reattach.Container, dryRun bool) string {
 		line += "; failed: " + printable(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return line
-}
-
-// reattachPauses are before each look for containers without the view. A
-// runtime may have followed a link just before the mount was there, and have
-// its container running only later.
-var reattachPauses = []time.Duration{0, 5 * time.Second, time.Minute}
-
-// reattachAll gives the view to the containers that lost it or started without
-// it.
-func reattachAll(ctx context.Context, config reattach.Config, m *metrics.Metrics) {
-	for _, pause := range reattachPauses {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-			reattachOnce(ctx, config, m)
-		}
-	}
-}
-
-func reattachOnce(ctx context.Context, config reattach.Config, m *metrics.Metrics) {
-	report, err := reattach.Run(ctx, config)
-	for _, c := range report.Containers {
-		m.Reattached(len(c.Replaced), len(c.Failures))
-		if err := c.Err(); err != nil {
-			klog.ErrorS(err, "Could not re-attach a container", "pid", c.PID, "cgroup", c.Cgroup, "replaced", len(c.Replaced), "failed", len(c.Failures))
-			continue
-		}
-		klog.InfoS("Re-attached a container", "pid", c.PID, "cgroup", c.Cgroup, "replaced", len(c.Replaced), "took", c.Took)
-	}
-	if err != nil {
-		klog.ErrorS(err, "Could not look for containers to re-attach")
-	}
 }
