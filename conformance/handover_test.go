@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -211,6 +212,44 @@ func TestSuccessorMakesTheLinks(t *testing.T) {
 		if target, err := os.Readlink(dir + path); err != nil || target != path {
 			t.Errorf("%s leads to %q (%v), want %s", dir+path, target, err, path)
 		}
+	}
+}
+
+// TestGreeterDies: the process that hears who asks for the mount. A successor
+// that comes meanwhile gets it from the next one.
+func TestGreeterDies(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"is killed": syscall.SIGKILL, "hangs": syscall.SIGSTOP} {
+		t.Run(name, func(t *testing.T) {
+			binary, dir := podviewBinary(t), filepath.Join(t.TempDir(), "view")
+			run, err := os.MkdirTemp("", "run") // sockets' names are short
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.RemoveAll(run) })
+			old := serveOn(t, dir, "--run-dir", run)
+			old.says(t, "Serving")
+			e := newEndurers(t, dir)
+			e.start(t)
+			var sockets []string
+			eventually(t, "a socket", func() bool {
+				sockets, _ = filepath.Glob(run + "/*/*.sock")
+				return len(sockets) == 1
+			})
+			conn, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: sockets[0], Net: "unixpacket"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := syscall.Kill(old.child(t, "greet"), signal); err != nil { // it waits for another one
+				t.Fatal(err)
+			}
+			next := succeed(t, binary, dir, "--run-dir", run)
+			old.endStandby(t)
+			e.finish(t, "a greeter "+name, 10)
+			if err := next.stop(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -78,9 +78,32 @@ func TestReattachAfterKill(t *testing.T) {
 			t.Errorf("with its daemon dead: %v, want %v", r.Errno, syscall.ENOTCONN)
 		}
 	}
-	start := time.Now()
-	serveOn(t, dir, "--fail-open=false")
+	start, metrics := time.Now(), freeAddress(t)
+	serveOn(t, dir, "--fail-open=false", "--metrics-address", metrics)
 	waitLimited(t, start, containers...)
+	eventually(t, "the metrics to tell of it", func() bool {
+		_, text := get(t, "http://"+metrics+"/metrics")
+		return strings.Contains(text, fmt.Sprintf("podview_reattached_total{result=\"replaced\"} %d\n", 2*len(emulatedHere())))
+	})
+}
+
+// The process that looks at containers costs nothing when it dies.
+func TestLookIsKilled(t *testing.T) {
+	needRoot(t)
+	dir := filepath.Join(t.TempDir(), "view")
+	s := serveOn(t, dir)
+	containers := []*container{enclosed(t, dir), enclosed(t, dir)}
+	crash(t, s)
+	s = launchOn(t, podviewBinary(t), dir)
+	eventually(t, "a look to be done again", func() bool {
+		for _, child := range childrenOf(s.cmd.Process.Pid) {
+			if runs(fmt.Sprint(child), "reattach-orphans") {
+				_ = unix.Kill(child, unix.SIGKILL)
+			}
+		}
+		return strings.Contains(s.stderr.String(), "it is done again")
+	})
+	waitLimited(t, time.Now(), containers...)
 }
 
 // A container that starts while no podview runs sees the host, and its limits

@@ -187,7 +187,7 @@ func takeOver(c *serveConfig, args []string, p *handover.Predecessor) (*servedMo
 			m.Ledger, err = ledger.New(cpus)
 		}
 		if err == nil {
-			m.Ledger.Orphans().Store(1) // what it knew of them is lost
+			m.Ledger.Orphans().Add(1) // what it knew of them is lost
 			err = m.Ledger.SetInit(p.Mount.Init)
 		}
 	}

@@ -18,11 +18,18 @@ import (
 	"github.com/podview/podview/daemon/internal/ledger"
 )
 
-// TestMain is the worker, too, that acquire starts: one that waits.
+// TestMain is what podview starts, too. Its worker is one that waits.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == workerCommand {
-		time.Sleep(time.Minute)
-		os.Exit(1)
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case workerCommand:
+			time.Sleep(time.Minute)
+			os.Exit(1)
+		case attachCommand:
+			os.Exit(fakeAttach(os.Args[2:]))
+		case greetCommand:
+			os.Exit(greet(os.Args[2:]))
+		}
 	}
 	os.Exit(m.Run())
 }
@@ -55,7 +62,7 @@ func offered(t *testing.T) (c *serveConfig, l *handover.Listener) {
 		t.Fatal(err)
 	}
 	device := os.NewFile(uintptr(fd), "device")
-	l, err = handover.Listen(c.socketPath(), handover.Mount{Version: "old", Layout: ledgerLayout, Init: init, Device: device, Ledger: shared.File()})
+	l, err = handover.Listen(c.socketPath(), handover.Mount{Version: "old", Layout: ledgerLayout, Init: init, Device: device, Ledger: shared.File()}, c.greet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +121,7 @@ func TestAskEarlier(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			l, err := handover.Listen(path, handover.Mount{Version: "old", Init: []byte("init"), Device: device, Ledger: device})
+			l, err := handover.Listen(path, handover.Mount{Version: "old", Init: []byte("init"), Device: device, Ledger: device}, (&serveConfig{}).greet)
 			if err == nil {
 				t.Cleanup(l.Close)
 			}

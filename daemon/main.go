@@ -31,10 +31,13 @@ var commands = []command{
 	{"version", "print the version", func([]string) int { fmt.Println("podview", version); return 0 }},
 }
 
-// hidden is how podview starts itself: to answer requests and probes, to see
-// the daemon's end, and inside a demo container.
+// hidden is how podview starts itself: to answer requests, probes and those who
+// ask for the mount, to see the daemon's end, to enter containers, to attach BPF
+// programs, and inside a demo container.
 var hidden = []command{
-	{workerCommand, "", worker}, {probesCommand, "", answerProbes}, {guardCommand, "", guard}, {demo.InitCommand, "", demo.Init},
+	{workerCommand, "", worker}, {probesCommand, "", answerProbes}, {guardCommand, "", guard},
+	{greetCommand, "", greet}, {orphansCommand, "", lookForOrphans}, {attachCommand, "", syscallsAttach}, {detachCommand, "", syscallsDetach},
+	{demo.InitCommand, "", demo.Init},
 }
 
 // Exit codes, as most tools have them.

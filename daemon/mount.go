@@ -101,7 +101,7 @@ func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor,
 	var taken <-chan *handover.Successor
 	listener, err := handover.Listen(m.config.socketPath(), handover.Mount{
 		Version: version, Layout: ledgerLayout, Init: m.Ledger.Init(), Device: m.Device, Ledger: m.Ledger.File(),
-	})
+	}, m.config.greet)
 	if err != nil {
 		klog.ErrorS(err, "A successor can't take the mount; it will have to wait until this podview is gone")
 	} else {
@@ -110,6 +110,7 @@ func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor,
 	}
 	ran := make(chan error, 1)
 	go func() { ran <- m.Run(serving) }()
+	go m.reattachOrphans(serving)
 	told := ctx.Done()
 	var over <-chan time.Time
 	for {

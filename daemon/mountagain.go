@@ -30,8 +30,8 @@ func nextMountPause(last, served time.Duration) time.Duration {
 	return min(max(2*last, firstMountPause), maxMountPause)
 }
 
-// mountAgain follows a lost connection with a new mount, and has the worker
-// give it to the containers. It returns false when ctx has ended first.
+// mountAgain follows a lost connection with a new mount, which the containers
+// get when it is served. It returns false when ctx has ended first.
 func (m *servedMount) mountAgain(ctx context.Context) bool {
 	_ = m.Device.Close()
 	m.lost = true

@@ -31,8 +31,8 @@ func mountNew(c *serveConfig, args []string) (*servedMount, error) {
 		return nil, err
 	}
 	linked := c.failOpen && makeLinks(c.mount, present(c.root))
-	if cleared || linked { // a worker sees to it, when it serves
-		m.Ledger.Orphans().Store(1)
+	if cleared || linked {
+		m.Ledger.Orphans().Add(1)
 	}
 	m.mounted = time.Now()
 	m.Device, err = mountAndAnswer(c.mount, m)

@@ -13,7 +13,6 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/podview/podview/daemon/internal/failopen"
-	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/reattach"
 	"github.com/podview/podview/daemon/paths"
 )
@@ -74,37 +73,4 @@ func makeLinks(mount string, emulated []paths.Path) (found bool) {
 		klog.ErrorS(err, "Without podview, new pods that need these files will not start", "mount", mount)
 	}
 	return found
-}
-
-// reattachPauses are before each look for containers without the view. A
-// runtime may have followed a link just before the mount was there, and have
-// its container running only later.
-var reattachPauses = []time.Duration{0, 5 * time.Second, time.Minute}
-
-// reattachAll gives the view at mount to the containers that lost it or
-// started without it.
-func reattachAll(ctx context.Context, mount, procfs string, m *metrics.Metrics) {
-	for _, pause := range reattachPauses {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-			reattachOnce(ctx, mount, procfs, m)
-		}
-	}
-}
-
-func reattachOnce(ctx context.Context, mount, procfs string, m *metrics.Metrics) {
-	report, err := reattach.Run(ctx, reattach.Config{View: mount, Proc: procfs})
-	for _, c := range report.Containers {
-		m.Reattached(len(c.Replaced), len(c.Failures))
-		if err := c.Err(); err != nil {
-			klog.ErrorS(err, "Could not re-attach a container", "pid", c.PID, "cgroup", c.Cgroup, "replaced", len(c.Replaced), "failed", len(c.Failures))
-			continue
-		}
-		klog.InfoS("Re-attached a container", "pid", c.PID, "cgroup", c.Cgroup, "replaced", len(c.Replaced), "took", c.Took)
-	}
-	if err != nil {
-		klog.ErrorS(err, "Could not look for containers to re-attach")
-	}
 }

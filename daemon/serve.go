@@ -114,7 +114,7 @@ func serveUntilSignal(c *serveConfig, args []string) error {
 	}
 	defer stopProbes()
 	// Before the mount: a container with the view has the system calls too.
-	calls := attachSyscalls(c)
+	calls := attachSyscalls(c, args)
 	defer calls.close()
 	m, err := acquire(ctx, c, calls.workerArguments(args))
 	if err != nil || m == nil { // nil: told to end before there was a mount
@@ -141,10 +141,13 @@ func exempt(c *serveConfig) {
 }
 
 // background keeps a process running until stop returns.
-func background(child *holder.Child) (stop func()) {
+func background(child *holder.Child) (stop func()) { return inBackground(child.Run) }
+
+// inBackground runs f until stop returns, which ends its context.
+func inBackground(f func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	wg.Go(func() { child.Run(ctx) })
+	wg.Go(func() { f(ctx) })
 	return func() {
 		cancel()
 		wg.Wait()

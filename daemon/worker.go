@@ -87,20 +87,13 @@ func work(c *serveConfig) error {
 	counters.Lost(shared.Lost().Load)
 	counters.Hung(shared.Hung().Load)
 	counters.Queued(conn.Queued)
+	counters.Reattached(shared.Replaced().Load, shared.Failed().Load)
 	c.syscalls.report(counters)
 	p.Published, p.Ordered = c.loadPublisher(), c.orderPublisher()
 	if err := serveMetrics(c.metricsAddress, counters); err != nil {
 		klog.ErrorS(err, "No metrics") // not worth a worker's life
 	}
 	go p.Run(ctx)
-	if orphans := shared.Orphans(); orphans.Load() != 0 {
-		go func() {
-			reattachAll(ctx, c.mount, c.root.Proc, counters)
-			if ctx.Err() == nil {
-				orphans.Store(0)
-			}
-		}()
-	}
 	ended := make(chan error, 1)
 	const never = -1
 	go func() { ended <- conn.Serve(never) }()

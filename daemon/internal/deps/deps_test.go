@@ -43,6 +43,17 @@ var onlyIn = map[string][]string{
 	"github.com/prometheus":           {"", "internal/metrics", "internal/pipeline"},
 }
 
+// onlyInFiles keeps from the process that holds the mount what others do for
+// it: hear strangers, load programs into the kernel, enter containers.
+var onlyInFiles = map[string][]string{
+	"json.Unmarshal(":    {"internal/handover/handover.go"},
+	".receive(":          {"internal/handover/greet.go", "internal/handover/predecessor.go"},
+	"handover.Greet(":    {"greet.go"},
+	"syscallview.Open(":  {"attach.go", "doctor.go"},
+	"syscallview.Unpin(": {"attach.go"},
+	"reattach.Run(":      {"orphans.go", "reattach.go"},
+}
+
 var notPure = []string{"os", "syscall", "net", "golang.org/x/sys", "io/fs", module + "internal/host"}
 
 func TestImports(t *testing.T) {
@@ -58,6 +69,8 @@ func TestImports(t *testing.T) {
 		files++
 		dir, _ := filepath.Rel(root, filepath.Dir(file))
 		checkFile(t, strings.TrimPrefix(dir, "."), file)
+		name, _ := filepath.Rel(root, file)
+		checkCalls(t, name, file)
 		return nil
 	})
 	if err != nil || files < 20 {
@@ -91,6 +104,18 @@ func checkFile(t *testing.T, pkg, file string) {
 			if below(path, what) && !slices.Contains(allowed, pkg) {
 				t.Errorf("%s imports %s, which only %q may", file, path, allowed)
 			}
+		}
+	}
+}
+
+func checkCalls(t *testing.T, name, file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, allowed := range onlyInFiles {
+		if there := bytes.Contains(text, []byte(what)); there != slices.Contains(allowed, name) {
+			t.Errorf("%s has %s: %t; these have it: %q", name, what, there, allowed)
 		}
 	}
 }

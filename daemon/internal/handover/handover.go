@@ -23,12 +23,22 @@
 // successor that passes the mount on tells it first (Released) that it is not
 // needed any more, so that only one stands by.
 //
+// # Processes
+//
+// The old one holds the mount, and must not fail by what others send. So it
+// accepts nobody: when somebody waits at its socket it has a greeter run, a
+// process that checks who that is, reads Hello, and passes the connection on
+// with a record of fixed size. A greeter that dies or hangs costs a try, and
+// each try has another one. What a successor says after that is searched for a
+// few words, not parsed; see said.
+//
 // # Versions
 //
 // Protocol rises when one side can't understand the other. Then the old one
 // refuses, and the successor says so and waits until the old one is gone: it
 // never mounts over it. Unknown fields are ignored, so that adding one is no
-// reason to raise it.
+// reason to raise it; but Take and Released stay within saidBytes, and are
+// written as encoding/json writes them, without blanks.
 package handover
 
 import (

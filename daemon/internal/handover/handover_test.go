@@ -14,13 +14,19 @@ import (
 )
 
 // askEnv makes the test's binary ask at that socket, as another user, whoever
-// listens there.
-const askEnv = "PODVIEW_TEST_ASK"
+// listens there; greetEnv makes it a greeter, which does what that says.
+const (
+	askEnv   = "PODVIEW_TEST_ASK"
+	greetEnv = "PODVIEW_TEST_GREET"
+)
 
 func TestMain(m *testing.M) {
 	if socket := os.Getenv(askEnv); socket != "" {
 		os.Stdout.WriteString(askRaw(socket).Error())
 		os.Exit(0)
+	}
+	if how := os.Getenv(greetEnv); how != "" {
+		os.Exit(greetMain(how))
 	}
 	os.Exit(m.Run())
 }
@@ -57,6 +63,11 @@ func temporary(t *testing.T, text string) *os.File {
 // listen offers a mount; root's, because only root is talked to.
 func listen(t *testing.T) (socket string, l *Listener) {
 	t.Helper()
+	return listenWith(t, greeter("well"))
+}
+
+func listenWith(t *testing.T, greet Greeter) (socket string, l *Listener) {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("only root is talked to")
 	}
@@ -66,17 +77,11 @@ func listen(t *testing.T) (socket string, l *Listener) {
 		t.Fatal(err)
 	}
 	socket = filepath.Join(dir, "view.sock")
-	l, err := Listen(socket, Mount{Version: "old", Layout: 7, Init: []byte("init"), Device: temporary(t, "device"), Ledger: temporary(t, "ledger")})
+	l, err := Listen(socket, Mount{Version: "old", Layout: 7, Init: []byte("init"), Device: temporary(t, "device"), Ledger: temporary(t, "ledger")}, greet)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		select {
-		case <-l.closed:
-		default:
-			l.Close()
-		}
-	})
+	t.Cleanup(l.Close)
 	return socket, l
 }
 

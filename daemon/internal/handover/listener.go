@@ -1,8 +1,11 @@
 package handover
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -10,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 )
 
@@ -22,31 +26,44 @@ type Mount struct {
 	Ledger  *os.File
 }
 
-// Listener offers a mount to successors.
+// Greeter has Greet run by another process, to its end or ctx's.
+type Greeter func(ctx context.Context, socket, tell *os.File) error
+
+// Listener offers a mount to successors. It accepts no connection itself, and
+// reads nothing from whom no greeter has heard.
 type Listener struct {
 	mount  Mount
-	socket *net.UnixListener
+	greet  Greeter
+	socket *os.File
 	path   string
 	wg     sync.WaitGroup
 	taken  chan *Successor
-	closed chan struct{}
+	ctx    context.Context
+	stop   context.CancelFunc
 }
 
 // Listen offers m at the socket file at path until one takes it, which comes
 // out of Taken, or Close. A socket file that is there already is replaced.
-// Its directory is made; only root enters it.
-func Listen(path string, m Mount) (*Listener, error) {
+// Its directory is made; only root enters it. A greeter is run when somebody
+// connects.
+func Listen(path string, m Mount, greet Greeter) (*Listener, error) {
 	if err := makePrivate(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	l := &Listener{mount: m, path: path, taken: make(chan *Successor, 1), closed: make(chan struct{})}
+	l := &Listener{mount: m, greet: greet, path: path, taken: make(chan *Successor, 1)}
+	l.ctx, l.stop = context.WithCancel(context.Background())
 	err := atSocket(path, func(short string) (err error) {
 		fresh := fmt.Sprintf("%s.%d", short, os.Getpid())
 		_ = os.Remove(fresh)
-		if l.socket, err = net.ListenUnix("unixpacket", &net.UnixAddr{Name: fresh, Net: "unixpacket"}); err != nil {
+		listener, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: fresh, Net: "unixpacket"})
+		if err != nil {
 			return err
 		}
-		l.socket.SetUnlinkOnClose(false)
+		defer listener.Close()
+		listener.SetUnlinkOnClose(false)
+		if l.socket, err = listener.File(); err != nil {
+			return err
+		}
 		// Nobody knows the name yet, so there is no moment when others may
 		// connect.
 		if err = errors.Join(os.Chmod(fresh, 0o600), os.Rename(fresh, short)); err != nil {
@@ -82,9 +99,12 @@ func (l *Listener) Taken() <-chan *Successor { return l.taken }
 // Close ends the offer. The socket file stays: whoever serves next replaces
 // it, and until then connecting to it is refused.
 func (l *Listener) Close() {
-	close(l.closed)
-	l.socket.Close()
+	l.stop()
+	// Closed while a greeter is being started, its number could be another
+	// file's, which that would get.
+	_ = l.socket.SetReadDeadline(time.Unix(1, 0))
 	l.wg.Wait()
+	l.socket.Close()
 }
 
 // Remove removes a socket file that nobody will use again, and its directory.
@@ -93,72 +113,90 @@ func Remove(path string) {
 	_ = os.Remove(filepath.Dir(path))
 }
 
-// accept talks to one after the other, so that no two take the mount.
+// accept has a greeter run whenever somebody waits, and talks to one after the
+// other, so that no two take the mount.
 func (l *Listener) accept() {
 	var said time.Time
 	for {
-		conn, err := l.socket.AcceptUnix()
-		if errors.Is(err, net.ErrClosed) {
-			return
+		s, err := l.next()
+		if s != nil && err == nil {
+			err = l.offer(s)
 		}
-		if err != nil { // no descriptor is free, perhaps
-			klog.ErrorS(err, "Can't hear a podview that asks for the mount")
-			select {
-			case <-l.closed:
-			case <-time.After(time.Second):
-			}
-			continue
-		}
-		s, err := l.offer(peer{conn})
-		if err == nil {
+		switch {
+		case s != nil && err == nil:
 			l.socket.Close()
 			l.taken <- s
 			return
+		case s != nil:
+			s.Close()
+			err = fmt.Errorf("podview %s: %w", s.Version, err)
 		}
-		conn.Close()
-		if time.Since(said) > time.Second { // whoever asks on and on does not fill the log
+		if l.ctx.Err() != nil {
+			return
+		}
+		if err != nil && time.Since(said) > time.Second { // whoever asks on and on does not fill the log
 			said = time.Now()
 			klog.ErrorS(err, "Somebody asked for the mount and did not get it")
+		}
+		if s == nil && err != nil { // the next greeter may be well
+			select {
+			case <-l.ctx.Done():
+			case <-time.After(time.Second):
+			}
 		}
 	}
 }
 
-// offer goes through the protocol to where the successor takes the mount.
-func (l *Listener) offer(p peer) (*Successor, error) {
-	if err := p.check(); err != nil {
+// somebody returns when somebody waits to be accepted.
+func (l *Listener) somebody() error {
+	raw, err := l.socket.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Read(func(fd uintptr) bool {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, 0)
+		return n != 0 || err != nil
+	})
+}
+
+// next waits until somebody comes who is a successor; nil for somebody else.
+func (l *Listener) next() (*Successor, error) {
+	if err := l.somebody(); err != nil {
 		return nil, err
 	}
-	done := make(chan struct{})
-	defer close(done)
-	go func() { // Close must not wait for somebody who says nothing
-		select {
-		case <-l.closed:
-			_ = p.conn.SetDeadline(time.Unix(1, 0))
-		case <-done:
-		}
-	}()
-	hello, files, err := p.receive(answerTimeout)
-	closeAll(files)
+	told, tell, err := talk()
 	if err != nil {
 		return nil, err
 	}
-	s := &Successor{peer: p, Version: hello.Version}
-	m := message{Protocol: Protocol, Version: l.mount.Version, Layout: l.mount.Layout}
-	if hello.Protocol != Protocol {
-		m.Refused = fmt.Sprintf("hand-over protocol %d, this is %d", hello.Protocol, Protocol)
-		return nil, errors.Join(fmt.Errorf("podview %s: %s", hello.Version, m.Refused), p.send(m))
+	defer told.Close()
+	err = l.greet(l.ctx, l.socket, tell)
+	tell.Close()
+	if l.ctx.Err() != nil {
+		return nil, l.ctx.Err()
 	}
-	m.Init = l.mount.Init
-	if err := p.send(m, l.mount.Device, l.mount.Ledger); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("the process that hears who it is: %w", err)
 	}
-	take, files, err := p.receive(workTimeout)
-	closeAll(files)
-	if err == nil && !take.Take {
+	return passedOn(told)
+}
+
+// offer goes through the protocol to where the successor takes the mount.
+func (l *Listener) offer(s *Successor) error {
+	// Close must not wait for somebody who says nothing. (A deadline could be
+	// moved again by what is being done just then.)
+	stop := context.AfterFunc(l.ctx, s.Close)
+	defer stop()
+	err := s.send(message{Protocol: Protocol, Version: l.mount.Version, Layout: l.mount.Layout, Init: l.mount.Init}, l.mount.Device, l.mount.Ledger)
+	if err != nil {
+		return err
+	}
+	said, err := s.hear(workTimeout)
+	if err == nil && !said.has(wordTake) {
 		err = errors.New("it does not take the mount")
 	}
-	s.Ledger = take.Ledger
-	return s, err
+	s.Ledger = said.has(wordLedger)
+	return err
 }
 
 // Successor is the podview that takes the mount.
@@ -179,11 +217,44 @@ func (s *Successor) Close() { s.conn.Close() }
 // released us before.
 func (s *Successor) Ended() (released bool) {
 	for {
-		m, files, err := s.receive(0)
-		closeAll(files)
+		said, err := s.hear(0)
 		if err != nil {
 			return released
 		}
-		released = released || m.Released
+		released = released || said.has(wordReleased)
 	}
+}
+
+// What a successor says after its Hello, as all podviews write it.
+const (
+	wordTake     = `"take":true`
+	wordLedger   = `"ledger":true`
+	wordReleased = `"released":true`
+)
+
+// saidBytes is room for all words.
+const saidBytes = 256
+
+// said is a message that is searched for words, and not parsed.
+type said []byte
+
+func (s said) has(word string) bool { return bytes.Contains(s, []byte(word)) }
+
+// hear takes the next message, cut to saidBytes; timeout 0 is for ever. Files
+// that come with it are not taken.
+func (p peer) hear(timeout time.Duration) (said, error) {
+	var deadline time.Time
+	if timeout > 0 {
+		deadline = time.Now().Add(timeout)
+	}
+	_ = p.conn.SetReadDeadline(deadline)
+	text := make(said, saidBytes)
+	n, _, _, _, err := p.conn.ReadMsgUnix(text, nil)
+	switch {
+	case err != nil:
+		return nil, err
+	case n == 0:
+		return nil, io.EOF
+	}
+	return text[:n], nil
 }

@@ -55,13 +55,14 @@ func (p *Predecessor) ask(version string, layout uint64) error {
 		return err
 	}
 	m, files, err := p.receive(answerTimeout)
+	m.Version = short(m.Version)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return errors.New("it does not answer; is it stopped?")
 	case err != nil:
 		return err
 	case m.Refused != "":
-		err = fmt.Errorf("version %s refuses: %s", m.Version, m.Refused)
+		err = fmt.Errorf("version %s refuses: %s", m.Version, short(m.Refused))
 	case m.Protocol != Protocol || len(files) != 2 || len(m.Init) == 0:
 		err = fmt.Errorf("version %s speaks protocol %d, this is %d", m.Version, m.Protocol, Protocol)
 	}

@@ -26,13 +26,34 @@ type Child struct {
 	Outlives bool
 	// OOMScore is as in Holder.
 	OOMScore string
+	// Finishes is for one that may get done: exit code 0 is no death.
+	Finishes bool
+	// Budget is how long it may run; 0 is for ever.
+	Budget time.Duration
 }
 
-// A Child that dies at once is not started again at once.
 const (
+	// A Child that dies at once is not started again at once.
 	firstChildPause = time.Second
 	maxChildPause   = 30 * time.Second
+	// deathPatience is for a killed process to end. One that waits for an
+	// answer from the view may end after the view only.
+	deathPatience = time.Second
 )
+
+// Once runs it to its end, or ctx's. nil is for exit code 0.
+func (c *Child) Once(ctx context.Context) error {
+	// See Holder.Run.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	alive, ours, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer alive.Close()
+	defer ours.Close()
+	return c.once(ctx, alive)
+}
 
 // Run keeps it running until ctx ends; then none is left.
 func (c *Child) Run(ctx context.Context) {
@@ -50,7 +71,7 @@ func (c *Child) Run(ctx context.Context) {
 	for {
 		started := time.Now()
 		err := c.once(ctx, alive)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || c.Finishes && err == nil {
 			return
 		}
 		if time.Since(started) > healthy {
@@ -78,9 +99,31 @@ func (c *Child) once(ctx context.Context, alive *os.File) error {
 		return fmt.Errorf("start podview %s: %w", c.Arguments[0], err)
 	}
 	setOOMScore(cmd.Process.Pid, c.OOMScore)
-	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() }) // it holds nothing
-	defer stop()
-	return cmd.Wait()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var over <-chan time.Time
+	if c.Budget > 0 {
+		timer := time.NewTimer(c.Budget)
+		defer timer.Stop()
+		over = timer.C
+	}
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-over: // and no other before this one has ended
+			klog.ErrorS(nil, "A process of podview takes too long; killing it", "command", c.Arguments[0], "pid", cmd.Process.Pid, "budget", c.Budget)
+			_ = cmd.Process.Kill()
+		case <-ctx.Done():
+			_ = cmd.Process.Kill() // it holds nothing
+			select {
+			case <-ended:
+			case <-time.After(deathPatience):
+				klog.ErrorS(nil, "A process of podview does not die", "command", c.Arguments[0], "pid", cmd.Process.Pid)
+			}
+			return ctx.Err()
+		}
+	}
 }
 
 // again is this program, with other arguments. It dies with the thread that

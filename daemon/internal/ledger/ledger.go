@@ -40,8 +40,8 @@ const (
 	slotBytes = fusedev.SlotBytes
 	// headerBytes: layout, number of CPUs, INIT's length, the count of
 	// answers, whether there are orphans, the count of workers, the last
-	// handle, the count of lost connections, then INIT; at the end the count
-	// of workers that hung.
+	// handle, the count of lost connections, then INIT; at the end what became
+	// of orphans' mounts, and the count of workers that hung.
 	headerBytes = 4096
 	// lotBytes is whole pages of fusedev.LotBytes, so that what follows begins
 	// a page.
@@ -53,7 +53,10 @@ const (
 	handleAt    = 48
 	lostAt      = 56
 	hungAt      = headerBytes - 8
+	replacedAt  = headerBytes - 16
+	failedAt    = headerBytes - 24
 	initAt      = 64
+	maxInit     = failedAt - initAt
 )
 
 // Layout is "podvie" and the version of what a Ledger looks like; another
@@ -203,7 +206,7 @@ func (l *Ledger) Kept() *fusefs.Kept { return fusefs.NewKept(l.memory[l.keptAt()
 
 // SetInit keeps the kernel's INIT request, of which there is only one.
 func (l *Ledger) SetInit(request []byte) error {
-	if len(request) > hungAt-initAt {
+	if len(request) > maxInit {
 		return fmt.Errorf("INIT request of %d bytes", len(request))
 	}
 	copy(l.memory[initAt:], request)
@@ -213,7 +216,7 @@ func (l *Ledger) SetInit(request []byte) error {
 
 // Init returns the INIT request.
 func (l *Ledger) Init() []byte {
-	n := min(binary.NativeEndian.Uint64(l.memory[initBytesAt:]), hungAt-initAt)
+	n := min(binary.NativeEndian.Uint64(l.memory[initBytesAt:]), maxInit)
 	return l.memory[initAt:][:n]
 }
 
@@ -224,8 +227,15 @@ func (l *Ledger) Answered() *atomic.Uint64 {
 }
 
 // Orphans is not 0 while running containers may have mounts of a daemon that
-// is gone, or the host's own, and nobody has looked after them yet.
+// is gone, or the host's own, and nobody has looked after them yet. It is
+// raised for each reason there is to look.
 func (l *Ledger) Orphans() *atomic.Uint64 { return l.word(orphansAt) }
+
+// Replaced and Failed are the orphans' mounts that were, and that could not be.
+func (l *Ledger) Replaced() *atomic.Uint64 { return l.word(replacedAt) }
+
+// Failed: see Replaced.
+func (l *Ledger) Failed() *atomic.Uint64 { return l.word(failedAt) }
 
 // Workers is how many workers were let in.
 func (l *Ledger) Workers() *atomic.Uint64 { return l.word(workersAt) }
@@ -242,7 +252,7 @@ func (l *Ledger) Hung() *atomic.Uint64 { return l.word(hungAt) }
 func (l *Ledger) Reconnect() error {
 	fusedev.Forget(l.Slots(), l.Lot())
 	l.Lost().Add(1)
-	l.Orphans().Store(1)
+	l.Orphans().Add(1)
 	// Writing zeros would cost the memory that they take.
 	const hole = unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE
 	if err := unix.Fallocate(int(l.file.Fd()), hole, int64(l.keptAt()), fusefs.KeptBytes); err != nil {

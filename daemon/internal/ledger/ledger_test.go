@@ -41,6 +41,28 @@ func TestTwoProcessesShareOne(t *testing.T) {
 	}
 }
 
+// The longest INIT leaves the words behind it alone.
+func TestWordsBehindInit(t *testing.T) {
+	l, err := New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.SetInit(bytes.Repeat([]byte{0xff}, maxInit)); err != nil {
+		t.Fatal(err)
+	}
+	for name, word := range map[string]uint64{
+		"hung": l.Hung().Add(1), "replaced": l.Replaced().Add(1), "failed": l.Failed().Add(1),
+		"orphans": l.Orphans().Add(1), "lost": l.Lost().Add(1), "workers": l.Workers().Add(1),
+	} {
+		if word != 1 {
+			t.Errorf("%s is %#x after one", name, word)
+		}
+	}
+	if init := l.Init(); !bytes.Equal(init, bytes.Repeat([]byte{0xff}, maxInit)) {
+		t.Errorf("INIT is %d bytes, % x at the end", len(init), init[len(init)-8:])
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	for name, text := range map[string][]byte{
 		"nothing":         nil,

@@ -7,12 +7,11 @@ import (
 
 // Metrics is one daemon's counters.
 type Metrics struct {
-	registry   *prometheus.Registry
-	reads      *prometheus.CounterVec
-	fallbacks  *prometheus.CounterVec
-	reattached *prometheus.CounterVec
-	late       prometheus.Counter
-	syscalls   *prometheus.GaugeVec
+	registry  *prometheus.Registry
+	reads     *prometheus.CounterVec
+	fallbacks *prometheus.CounterVec
+	late      prometheus.Counter
+	syscalls  *prometheus.GaugeVec
 }
 
 // New makes a fresh set, in a registry of its own.
@@ -27,10 +26,6 @@ func New() *Metrics {
 			Name: "podview_fallbacks_total",
 			Help: "Reads answered with the host's own bytes because a stage failed.",
 		}, []string{"file", "stage"}),
-		reattached: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "podview_reattached_total",
-			Help: "Mounts in running containers that were dead or the host's own, by what came of it: replaced or failed.",
-		}, []string{"result"}),
 		late: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "podview_late_total",
 			Help: "Reads answered with the host's own bytes because they took longer than --read-deadline.",
@@ -40,7 +35,7 @@ func New() *Metrics {
 			Help: "Of the features in --syscalls: 1 where containers get their own answers, 0 where the kernel can't, and they get the host's.",
 		}, []string{"feature"}),
 	}
-	m.registry.MustRegister(m.reads, m.fallbacks, m.reattached, m.late, m.syscalls)
+	m.registry.MustRegister(m.reads, m.fallbacks, m.late, m.syscalls)
 	return m
 }
 
@@ -98,8 +93,13 @@ func (m *Metrics) Queued(count func() uint64) {
 	}, func() float64 { return float64(count()) }))
 }
 
-// Reattached counts one container's mounts.
-func (m *Metrics) Reattached(replaced, failed int) {
-	m.reattached.WithLabelValues("replaced").Add(float64(replaced))
-	m.reattached.WithLabelValues("failed").Add(float64(failed))
+// Reattached shows what became of mounts in running containers.
+func (m *Metrics) Reattached(replaced, failed func() uint64) {
+	for result, count := range map[string]func() uint64{"replaced": replaced, "failed": failed} {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name:        "podview_reattached_total",
+			Help:        "Mounts in running containers that were dead or the host's own, by what came of it: replaced or failed.",
+			ConstLabels: prometheus.Labels{"result": result},
+		}, func() float64 { return float64(count()) }))
+	}
 }

@@ -4,8 +4,9 @@ import "testing"
 
 func TestReattached(t *testing.T) {
 	m := New()
-	m.Reattached(12, 1)
-	m.Reattached(3, 0)
+	replaced, failed := uint64(12), uint64(1)
+	m.Reattached(func() uint64 { return replaced }, func() uint64 { return failed })
+	replaced += 3
 	families, err := m.Registry().Gather()
 	if err != nil {
 		t.Fatal(err)

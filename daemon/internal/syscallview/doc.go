@@ -52,7 +52,8 @@
 // pinned ones, which detaches those: links of this kind can't be updated in
 // place. In between both run, and the second one changes nothing: what is at the
 // limit already is not above it. Where no BPF file system is mounted nothing is
-// pinned and nothing mounted; the programs then end with the process.
+// pinned and nothing mounted; the programs then end with the process that has
+// attached them.
 //
 // A program is not run where it is running already on that CPU. That takes a
 // kernel that preempts itself (preempt=full): a call made in the microsecond
