@@ -39,8 +39,8 @@ func worker(args []string) int {
 }
 
 // work answers until the connection ends or the holder says so. Everything
-// that takes time comes before the gate; what depends on how the worker
-// before this one ended comes after it.
+// that takes time or privileges comes before the gate; what depends on how the
+// worker before this one ended comes after it.
 func work(c *serveConfig) error {
 	// A log that nobody reads any more must not end the worker.
 	signal.Ignore(unix.SIGPIPE)
@@ -73,6 +73,12 @@ func work(c *serveConfig) error {
 	if err := conn.Adopt(shared.Init()); err != nil {
 		return err
 	}
+	if err := shared.PrepareLock(); err != nil {
+		return err
+	}
+	p.Published, p.Ordered = c.loadPublisher(), c.orderPublisher()
+	metricsAddress := numeric(c.metricsAddress)
+	confineWorker(c, p, metricsAddress)
 	if err := waitAtGate(); err != nil {
 		return err
 	}
@@ -86,8 +92,7 @@ func work(c *serveConfig) error {
 	counters.Lost(shared.Lost().Load)
 	counters.Hung(shared.Hung().Load)
 	c.syscalls.report(counters)
-	p.Published, p.Ordered = c.loadPublisher(), c.orderPublisher()
-	if err := serveMetrics(c.metricsAddress, counters); err != nil {
+	if err := serveMetrics(metricsAddress, counters); err != nil {
 		klog.ErrorS(err, "No metrics") // not worth a worker's life
 	}
 	go p.Run(ctx)

@@ -141,21 +141,26 @@ func (l *Ledger) open() (*os.File, error) {
 	return own, nil
 }
 
+// PrepareLock opens what Lock locks, for a process that may not open it later.
+func (l *Ledger) PrepareLock() (err error) {
+	l.lock, err = l.open() // open as long as the process lives
+	return err
+}
+
 // Lock returns when no other process holds the lock, which ends with the
 // process that has it. Only a worker that has it serves, whatever daemon it
 // belongs to: two would write in the same slots.
 func (l *Ledger) Lock() error {
-	own, err := l.open()
-	if err != nil {
-		return err
-	}
-	for {
-		if err = unix.Flock(int(own.Fd()), unix.LOCK_EX); err != unix.EINTR {
-			break
+	if l.lock == nil {
+		if err := l.PrepareLock(); err != nil {
+			return err
 		}
 	}
-	l.lock = own // open as long as the process lives
-	return err
+	for {
+		if err := unix.Flock(int(l.lock.Fd()), unix.LOCK_EX); err != unix.EINTR {
+			return err
+		}
+	}
 }
 
 func (l *Ledger) size() int {
