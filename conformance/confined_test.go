@@ -1,9 +1,12 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -84,4 +87,42 @@ func TestProcessesAreConfined(t *testing.T) {
 			return found == role.processes
 		})
 	}
+}
+
+// Hide makes the agent another user's, and such that only those who may trace
+// it can look at it.
+func (a *Agent) Hide(uid int, _ *struct{}) error {
+	if err := syscall.Setuid(uid); err != nil {
+		return fmt.Errorf("setuid: %w", err)
+	}
+	return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+}
+
+// TestHiddenContainer: one that shows itself to nobody sees its own figures
+// all the same, and so does one that owns its cgroups and has closed them.
+func TestHiddenContainer(t *testing.T) {
+	const uid, limitMiB = 65534, 96
+	c := startContainer(t, limits{memoryMiB: limitMiB})
+	c.call(t, "Hide", uid, &struct{}{})
+	c.seesMemory(t, "hidden", limitMiB)
+
+	c = startContainer(t, limits{memoryMiB: limitMiB})
+	h, err := machine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hierarchy := range h.all {
+		dir := filepath.Join(hierarchy, c.group.path)
+		files, err := filepath.Glob(dir + "/*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range append(files, dir) {
+			if err := errors.Join(os.Chown(file, uid, uid), os.Chmod(file, 0o700)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c.call(t, "Hide", uid, &struct{}{})
+	c.seesMemory(t, "with closed cgroups", limitMiB)
 }
