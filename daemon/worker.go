@@ -62,15 +62,9 @@ func work(c *serveConfig) error {
 	}
 	files := fusefs.New(p, present(c.root))
 	files.Measure(func(path string) ([]byte, error) { return host.ReadFile(c.root.Path(path), nil) })
-	conn := fusedev.NewConn(holder.DeviceFD, files, shared.Slots())
-	conn.Readers, conn.Answered, conn.Deadline = c.readers, shared.Answered(), c.readDeadline
-	late := files.Late(hostOnly)
-	instead := files.Instead(hostOnly)
-	conn.Late, conn.Host, conn.Missed = late, instead, missed(counters)
-	if c.readDeadline == 0 {
-		conn.Deadline = math.MaxInt64
-	}
-	if err := conn.Adopt(shared.Init()); err != nil {
+	late, instead := files.Late(hostOnly), files.Instead(hostOnly)
+	conn, err := c.connection(files, late, instead, shared, counters)
+	if err != nil {
 		return err
 	}
 	if err := shared.PrepareLock(); err != nil {
@@ -114,6 +108,17 @@ func work(c *serveConfig) error {
 		// An error, because nil is for a connection that has ended.
 		return errors.New("told to end")
 	}
+}
+
+// connection goes on with the holder's.
+func (c *serveConfig) connection(files, late, instead *fusefs.FS, shared *ledger.Ledger, counters *metrics.Metrics) (*fusedev.Conn, error) {
+	conn := fusedev.NewConn(holder.DeviceFD, files, shared.Slots())
+	conn.Readers, conn.Answered, conn.Deadline = c.readers, shared.Answered(), c.readDeadline
+	conn.Late, conn.Host, conn.Missed = late, instead, missed(counters)
+	if c.readDeadline == 0 {
+		conn.Deadline = math.MaxInt64
+	}
+	return conn, conn.Adopt(shared.Init())
 }
 
 // missed counts the reads that were answered late, and says so now and then.
