@@ -6,20 +6,31 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/podview/podview/daemon/internal/confine"
+	"github.com/podview/podview/daemon/internal/ledger"
 	"github.com/podview/podview/daemon/internal/pipeline"
 )
 
-// confineWorker gives up what a worker does not need to serve. What it can't
-// give up is no reason not to serve.
-func confineWorker(c *serveConfig, p *pipeline.Pipeline, metricsAddress string) {
+// confineWorker opens what takes privileges, and gives up those that a worker
+// does not need to serve. What it can't give up is no reason not to serve.
+func confineWorker(c *serveConfig, p *pipeline.Pipeline, shared *ledger.Ledger) error {
+	if err := shared.PrepareLock(); err != nil {
+		return err
+	}
+	p.Published, p.Ordered = c.loadPublisher(), c.orderPublisher()
 	p.Confine()
-	const privilegedPorts = 1024
-	address, err := net.ResolveTCPAddr("tcp", metricsAddress)
+	c.metricsAddress = numeric(c.metricsAddress)
 	sayUnconfined(workerCommand, confine.Worker(confine.WorkerNeeds{
-		Listens:   metricsAddress != "",
-		LowPort:   metricsAddress != "" && err == nil && address.Port < privilegedPorts && address.Port > 0,
+		Listens:   c.metricsAddress != "",
+		LowPort:   isPrivilegedPort(c.metricsAddress),
 		Publishes: p.Published != nil || p.Ordered != nil,
 	}))
+	return nil
+}
+
+func isPrivilegedPort(address string) bool {
+	const unprivileged = 1024
+	resolved, err := net.ResolveTCPAddr("tcp", address)
+	return err == nil && resolved.Port > 0 && resolved.Port < unprivileged
 }
 
 // sayUnconfined is for doctor to say aloud.

@@ -67,12 +67,9 @@ func work(c *serveConfig) error {
 	if err != nil {
 		return err
 	}
-	if err := shared.PrepareLock(); err != nil {
+	if err := confineWorker(c, p, shared); err != nil {
 		return err
 	}
-	p.Published, p.Ordered = c.loadPublisher(), c.orderPublisher()
-	metricsAddress := numeric(c.metricsAddress)
-	confineWorker(c, p, metricsAddress)
 	if err := waitAtGate(); err != nil {
 		return err
 	}
@@ -86,7 +83,7 @@ func work(c *serveConfig) error {
 	counters.Lost(shared.Lost().Load)
 	counters.Hung(shared.Hung().Load)
 	c.syscalls.report(counters)
-	if err := serveMetrics(metricsAddress, counters); err != nil {
+	if err := serveMetrics(c.metricsAddress, counters); err != nil {
 		klog.ErrorS(err, "No metrics") // not worth a worker's life
 	}
 	go p.Run(ctx)
