@@ -13,8 +13,9 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN GOTOOLCHAIN=local go mod download
 COPY daemon daemon
-RUN GOTOOLCHAIN=local CGO_ENABLED=0 GOOS=linux GOARCH=$TARGETARCH \
-    go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /podview ./daemon
+RUN export GOTOOLCHAIN=local CGO_ENABLED=0 GOOS=linux GOARCH=$TARGETARCH; \
+    go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /podview ./daemon && \
+    go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /podview-nri ./daemon/podview-nri
 
 # No shell, no libraries, no package manager: podview needs none of them.
 FROM scratch
@@ -26,5 +27,6 @@ LABEL org.opencontainers.image.title="podview" \
       org.opencontainers.image.version="$VERSION"
 COPY LICENSE /LICENSE
 COPY --from=build /podview /podview
+COPY --from=build /podview-nri /podview-nri
 # Root, since it mounts; what else it may do is in the DaemonSet.
 ENTRYPOINT ["/podview"]

@@ -30,8 +30,9 @@ E2E_DIR := $(CURDIR)/.cache/e2e
 # The version is -X's; stamping fails in a checkout that another user owns.
 export GOFLAGS += -buildvcs=false
 
-build: ## bin/podview, a static binary
+build: ## bin/podview and bin/podview-nri, static binaries
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview ./daemon
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview-nri ./daemon/podview-nri
 
 test: ## everything below that checks, then a summary with every skipped test
 	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check policies kyverno image render demo syscalls-check conformance-host conformance-programs nri bench-smoke conformance-vm conformance-vm-v1 conformance-programs-vm
@@ -95,11 +96,12 @@ image: bin/podview-image.tar ## bin/podview-image.tar, the image for amd64 and a
 bin/podview-image.tar:
 	@# From the files that the Dockerfile copies, to see that they are enough.
 	rm -rf .cache/image && mkdir -p .cache/image bin && cp -r go.mod go.sum daemon .cache/image
-	for arch in $(ARCHES); do (cd .cache/image && CGO_ENABLED=0 GOARCH=$$arch \
-		go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o podview.$$arch ./daemon); done
+	export CGO_ENABLED=0; cd .cache/image; for GOARCH in $(ARCHES); do export GOARCH; \
+		go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $$GOARCH/podview ./daemon; \
+		go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $$GOARCH/podview-nri ./daemon/podview-nri; done
 	cd conformance/image && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 0) \
 		go run . -o ../../bin/podview-image.tar -name $(IMAGE) -version $(VERSION) -license ../../LICENSE \
-		$(foreach arch,$(ARCHES),$(arch)=../../.cache/image/podview.$(arch))
+		$(foreach arch,$(ARCHES),$(arch)=../../.cache/image/$(arch))
 
 render: build ## build every overlay three ways, compare, validate; UPDATE=-update to accept
 	@cd conformance/kubectl; [ -x $(KUBECTL) ] || ! go list -deps $(KUBECTL_PACKAGE) >/dev/null || CGO_ENABLED=0 go build -trimpath \
@@ -191,7 +193,7 @@ e2e-up: e2e-programs ## the cluster of make e2e, with podview, for playing: bin/
 e2e-down: ## removes it
 	bin/e2e-cluster down $(E2E_DIR)
 
-soak: build bin/conformance.test ## the fault tests: 1000 kills of the worker, 200 hand-overs
+soak: build bin/conformance.test ## the fault tests: 1000 kills of the worker, 200 in a flood of reads, 200 hand-overs
 	SOAK=1 PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 60m -test.run 'TestWorkerIsKilled|TestHandOver'
 
 compare-faults: ## the same readers on lxcfs, which is killed and started again

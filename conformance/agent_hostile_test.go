@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -92,5 +93,38 @@ func (a *Agent) Pile(times int, piled *int) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// Flood reads one byte of a file on and on, in that many threads, until Rest.
+func (a *Agent) Flood(h Hold, _ *struct{}) error {
+	a.mu.Lock()
+	rest := a.rest
+	a.mu.Unlock()
+	var threads sync.WaitGroup
+	for range h.Times {
+		fd, err := unix.Open(h.Path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		threads.Go(func() {
+			defer unix.Close(fd)
+			for b := make([]byte, 1); ; a.answers.Add(1) {
+				select {
+				case <-rest:
+					return
+				default:
+				}
+				_, _ = unix.Pread(fd, b, 0)
+			}
+		})
+	}
+	threads.Wait()
+	return nil
+}
+
+// Flooded is how many answers Flood has had.
+func (a *Agent) Flooded(_ struct{}, answers *uint64) error {
+	*answers = a.answers.Load()
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/podview/podview/daemon/paths"
@@ -31,6 +32,7 @@ type Agent struct {
 	mu      sync.Mutex
 	held    [][]byte      // memory that is kept touched
 	rest    chan struct{} // closed to end the busy loops
+	answers atomic.Uint64 // Flood's
 }
 
 // agentMain serves until the suite is gone, so that nothing outlives it.

@@ -28,7 +28,6 @@ var commands = []command{
 	{"demo", "run a command in a limited container with the view; no cluster needed", demo.Main},
 	{"reattach", "give running containers a view that they lost or started without", reattachCommand},
 	{"doctor", "say whether this node is fit, and why not", doctor},
-	{"nri", "have the container runtime mount the view into labelled pods", nriCommand},
 	{"version", "print the version", func([]string) int { fmt.Println("podview", version); return 0 }},
 }
 
@@ -63,6 +62,10 @@ func run(args []string) int {
 	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		usage(os.Stdout)
 		return 0
+	}
+	if args[0] == "nri" { // it was a command
+		fmt.Fprintln(os.Stderr, "podview: the NRI plugin is a program of its own: podview-nri")
+		return exitUsage
 	}
 	fmt.Fprintf(os.Stderr, "podview: unknown command %q\n", args[0])
 	usage(os.Stderr)

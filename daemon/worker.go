@@ -22,6 +22,7 @@ import (
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/ledger"
 	"github.com/podview/podview/daemon/internal/metrics"
+	"github.com/podview/podview/daemon/internal/pipeline"
 )
 
 // workerCommand is how serve starts itself to answer requests.
@@ -62,9 +63,10 @@ func work(c *serveConfig) error {
 	}
 	files := fusefs.New(p, present(c.root))
 	files.Measure(func(path string) ([]byte, error) { return host.ReadFile(c.root.Path(path), nil) })
+	conn := c.connection(files, p, shared)
 	late, instead := files.Late(hostOnly), files.Instead(hostOnly)
-	conn, err := c.connection(files, late, instead, shared, counters)
-	if err != nil {
+	conn.Late, conn.Host, conn.Missed = late, instead, missed(counters)
+	if err := conn.Adopt(shared.Init()); err != nil {
 		return err
 	}
 	if err := confineWorker(c, p, shared); err != nil {
@@ -82,6 +84,7 @@ func work(c *serveConfig) error {
 	counters.Workers(shared.Workers().Load)
 	counters.Lost(shared.Lost().Load)
 	counters.Hung(shared.Hung().Load)
+	counters.Queued(conn.Queued)
 	c.syscalls.report(counters)
 	if err := serveMetrics(c.metricsAddress, counters); err != nil {
 		klog.ErrorS(err, "No metrics") // not worth a worker's life
@@ -108,14 +111,14 @@ func work(c *serveConfig) error {
 }
 
 // connection goes on with the holder's.
-func (c *serveConfig) connection(files, late, instead *fusefs.FS, shared *ledger.Ledger, counters *metrics.Metrics) (*fusedev.Conn, error) {
+func (c *serveConfig) connection(files *fusefs.FS, p *pipeline.Pipeline, shared *ledger.Ledger) *fusedev.Conn {
 	conn := fusedev.NewConn(holder.DeviceFD, files, shared.Slots())
 	conn.Readers, conn.Answered, conn.Deadline = c.readers, shared.Answered(), c.readDeadline
-	conn.Late, conn.Host, conn.Missed = late, instead, missed(counters)
+	conn.Whose, conn.Lot = p.Owner, shared.Lot()
 	if c.readDeadline == 0 {
 		conn.Deadline = math.MaxInt64
 	}
-	return conn, conn.Adopt(shared.Init())
+	return conn
 }
 
 // missed counts the reads that were answered late, and says so now and then.

@@ -21,7 +21,7 @@ func TestNRIFaults(t *testing.T) {
 		s.onHost("kill", "-9", killed)
 		s.sees("before", mebi128)
 		s.until(60*time.Second, "another plugin", func() error {
-			if now := s.pids("^/podview nri"); len(now) != 1 || now[0] == killed {
+			if now := s.pids("^/podview-nri "); len(now) != 1 || now[0] == killed {
 				return fmt.Errorf("its processes are %q", now)
 			}
 			return nil
@@ -35,10 +35,10 @@ func TestNRIFaults(t *testing.T) {
 	alone(t, "plugin hung", restricted, func(s *space) {
 		s.begin()
 		before := s.connections()
-		s.stop("^/podview nri")
+		s.stop("^/podview-nri ")
 		s.pod("pod", hardened("main", "128Mi"))
 		s.sees("pod", s.host())
-		s.goOn("^/podview nri")
+		s.goOn("^/podview-nri ")
 		s.connected(before)
 		s.comesToSee("pod", mebi128)
 		s.neverRestarted("pod")

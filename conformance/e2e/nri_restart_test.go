@@ -51,7 +51,7 @@ func twoGenerations(s *space) {
 	before := s.podviewPod()
 	kube(s.T, time.Minute, "", "-n", "podview-system", "rollout", "restart", "daemonset")
 	s.until(60*time.Second, "two plugins", func() error {
-		if now := s.pids("^/podview nri"); len(now) != 2 {
+		if now := s.pids("^/podview-nri "); len(now) != 2 {
 			return fmt.Errorf("the plugin's processes are %q", now)
 		}
 		return nil
@@ -60,7 +60,7 @@ func twoGenerations(s *space) {
 	for _, name := range []string{"with-both-1", "with-both-2", "between"} {
 		if name == "between" {
 			s.minReadySeconds("0")
-		} else if now := s.pids("^/podview nri"); len(now) != 2 {
+		} else if now := s.pids("^/podview-nri "); len(now) != 2 {
 			s.Errorf("the plugin's processes are %q", now)
 		}
 		s.pod(name, hardened("main", "128Mi"))

@@ -24,7 +24,7 @@ func TestNRIRuntime(t *testing.T) {
 func requiredPlugin(s *space) {
 	s.begin()
 	before := s.connections()
-	s.stop("^/podview nri")
+	s.stop("^/podview-nri ")
 	// The runtime disconnects the plugin.
 	s.pod("open", hardened("main", "128Mi"))
 	s.sees("open", s.host())
@@ -37,7 +37,7 @@ func requiredPlugin(s *space) {
 		}
 		return nil
 	})
-	s.goOn("^/podview nri")
+	s.goOn("^/podview-nri ")
 	s.connected(before)
 	s.ready("pod/closed")
 	if got := strings.Fields(s.kubectl("logs", "closed")); !slices.Equal(got, []string{"MemTotal:", "131072", "kB"}) {
@@ -74,10 +74,10 @@ func timePerCreate(s *space) {
 	create("mounted", "{}")
 	create("opted-out", "{podview.dev/inject: disabled}")
 	before := s.connections()
-	s.stop("^/podview nri")
+	s.stop("^/podview-nri ")
 	s.pod("disconnects", hardened("main", "32Mi"))
 	create("no-plugin", "{}")
-	s.goOn("^/podview nri")
+	s.goOn("^/podview-nri ")
 	s.connected(before)
 }
 

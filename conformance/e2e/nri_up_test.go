@@ -135,7 +135,7 @@ func (s *space) connected(before int) {
 // pluginPID is that of the plugin on the node.
 func (s *space) pluginPID() string {
 	s.Helper()
-	pids := s.pids("^/podview nri")
+	pids := s.pids("^/podview-nri ")
 	if len(pids) != 1 {
 		s.Fatalf("the plugin's processes are %q", pids)
 	}

@@ -15,8 +15,11 @@ import (
 
 var sample = source{
 	Name: "registry:5000/a/podview:v9", Version: "v9", License: []byte("licence\n"),
-	Created:  time.Unix(1_700_000_000, 0).UTC(),
-	Binaries: []binaryOf{{"amd64", []byte("one")}, {"arm64", []byte("two")}},
+	Created: time.Unix(1_700_000_000, 0).UTC(),
+	Platforms: []platform{
+		{"amd64", [...][]byte{[]byte("one"), []byte("one's plugin")}},
+		{"arm64", [...][]byte{[]byte("two"), []byte("two's plugin")}},
+	},
 }
 
 func TestSameInputSameBytes(t *testing.T) {
@@ -39,7 +42,7 @@ func TestSameInputSameBytes(t *testing.T) {
 func TestOtherInputOtherDigest(t *testing.T) {
 	digest := func(change func(*source)) string {
 		in := sample
-		in.Binaries = slices.Clone(sample.Binaries)
+		in.Platforms = slices.Clone(sample.Platforms)
 		change(&in)
 		d, err := write(&bytes.Buffer{}, in)
 		if err != nil {
@@ -52,8 +55,9 @@ func TestOtherInputOtherDigest(t *testing.T) {
 		"version": func(s *source) { s.Version = "v10" },
 		"license": func(s *source) { s.License = []byte("other") },
 		"created": func(s *source) { s.Created = s.Created.Add(time.Second) },
-		"binary":  func(s *source) { s.Binaries[1].Content = []byte("three") },
-		"arch":    func(s *source) { s.Binaries[1].Arch = "riscv64" },
+		"binary":  func(s *source) { s.Platforms[1].Binaries[0] = []byte("three") },
+		"plugin":  func(s *source) { s.Platforms[1].Binaries[1] = []byte("three") },
+		"arch":    func(s *source) { s.Platforms[1].Arch = "riscv64" },
 	} {
 		d := digest(change)
 		if seen[d] {
@@ -76,14 +80,16 @@ func TestLayout(t *testing.T) {
 	if got.digest != digest || got.name != sample.Name || got.tag != "v9" {
 		t.Errorf("got %s %q %q", got.digest, got.name, got.tag)
 	}
-	for _, b := range sample.Binaries {
-		image, ok := got.images["linux/"+b.Arch]
+	for _, p := range sample.Platforms {
+		image, ok := got.images["linux/"+p.Arch]
 		if !ok {
-			t.Fatalf("no image for %s, but %v", b.Arch, got.images)
+			t.Fatalf("no image for %s, but %v", p.Arch, got.images)
 		}
 		checkImage(t, image, sample.Version)
-		if content := image.root["podview"].Content; !bytes.Equal(content, b.Content) {
-			t.Errorf("%s: /podview is %q", b.Arch, content)
+		for i, name := range []string{"podview", "podview-nri"} {
+			if content := image.root[name].Content; !bytes.Equal(content, p.Binaries[i]) {
+				t.Errorf("%s: /%s is %q", p.Arch, name, content)
+			}
 		}
 	}
 }
@@ -112,7 +118,7 @@ func checkImage(t *testing.T, image opened, version string) {
 	var names []string
 	for name, f := range image.root {
 		names = append(names, name)
-		if want := map[string]int64{"LICENSE": 0o644, "podview": 0o755}[name]; f.Mode != want {
+		if want := map[string]int64{"LICENSE": 0o644, "podview": 0o755, "podview-nri": 0o755}[name]; f.Mode != want {
 			t.Errorf("/%s has mode %o", name, f.Mode)
 		}
 		if !f.modified.Equal(*image.config.Created) {
@@ -120,7 +126,7 @@ func checkImage(t *testing.T, image opened, version string) {
 		}
 	}
 	slices.Sort(names)
-	if !slices.Equal(names, []string{"LICENSE", "podview"}) {
+	if !slices.Equal(names, []string{"LICENSE", "podview", "podview-nri"}) {
 		t.Errorf("the root has %v", names)
 	}
 	if !slices.Equal(image.config.Config.Entrypoint, []string{"/podview"}) {
@@ -153,7 +159,7 @@ func TestDockerfile(t *testing.T) {
 		}
 	}
 	_, final, _ := strings.Cut(string(text), "FROM scratch")
-	for _, line := range []string{"COPY LICENSE /LICENSE", "COPY --from=build /podview /podview", `ENTRYPOINT ["/podview"]`} {
+	for _, line := range []string{"COPY LICENSE /LICENSE", "COPY --from=build /podview /podview", "COPY --from=build /podview-nri /podview-nri", `ENTRYPOINT ["/podview"]`} {
 		if !strings.Contains(final, "\n"+line+"\n") {
 			t.Errorf("the last stage has no line %q", line)
 		}
@@ -189,17 +195,16 @@ func TestArchive(t *testing.T) {
 			t.Fatalf("no image for %s", arch)
 		}
 		checkImage(t, image, os.Getenv("VERSION"))
-		const maxBytes = 15 << 20
-		unpacked := int64(0)
-		for _, f := range image.root {
-			unpacked += int64(len(f.Content))
-		}
-		t.Logf("%s: %d bytes to pull, %d unpacked", arch, image.packedBytes, unpacked)
-		if unpacked > maxBytes {
-			t.Errorf("%s: %d bytes unpacked, more than %d", arch, unpacked, maxBytes)
-		}
-		if interpreted(t, image.root["podview"].Content, arch) {
-			t.Errorf("%s: the binary is not static", arch)
+		t.Logf("%s: %d bytes to pull", arch, image.packedBytes)
+		for name, maxBytes := range map[string]int{"podview": 15 << 20, "podview-nri": 8 << 20} {
+			content := image.root[name].Content
+			t.Logf("%s: /%s has %d bytes", arch, name, len(content))
+			if len(content) > maxBytes {
+				t.Errorf("%s: /%s has %d bytes, more than %d", arch, name, len(content), maxBytes)
+			}
+			if interpreted(t, content, arch) {
+				t.Errorf("%s: /%s is not static", arch, name)
+			}
 		}
 	}
 	// The DaemonSet asks for the name that importing the archive gives.
@@ -213,7 +218,7 @@ func TestArchive(t *testing.T) {
 	}
 }
 
-// The binary runs in the image's root, where there is nothing else.
+// The programs run in the image's root, where there is nothing else.
 func TestRuns(t *testing.T) {
 	got := archive(t)
 	if os.Geteuid() != 0 {
@@ -225,11 +230,13 @@ func TestRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("/podview", "version")
-	cmd.Path, cmd.Dir, cmd.Env = "/podview", "/", []string{}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
-	out, err := cmd.CombinedOutput()
-	if want := "podview " + os.Getenv("VERSION") + "\n"; err != nil || string(out) != want {
-		t.Errorf("podview version: %v, %q, not %q", err, out, want)
+	for name, argument := range map[string]string{"podview": "version", "podview-nri": "--version"} {
+		cmd := exec.Command("/"+name, argument)
+		cmd.Path, cmd.Dir, cmd.Env = "/"+name, "/", []string{}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
+		out, err := cmd.CombinedOutput()
+		if want := name + " " + os.Getenv("VERSION") + "\n"; err != nil || string(out) != want {
+			t.Errorf("%s %s: %v, %q, not %q", name, argument, err, out, want)
+		}
 	}
 }

@@ -3,9 +3,10 @@
 // image-archive`, `docker load` and `skopeo copy oci-archive:` read it. It makes
 // what the Dockerfile makes.
 //
-//	image -o FILE -name REPOSITORY:TAG -version V -license FILE ARCH=BINARY…
+//	image -o FILE -name REPOSITORY:TAG -version V -license FILE ARCH=DIRECTORY…
 //
-// The same input gives the same bytes.
+// The directories have podview and podview-nri. The same input gives the same
+// bytes.
 package main
 
 import (
@@ -31,13 +32,16 @@ type source struct {
 	Version string
 	License []byte
 	Created time.Time
-	// Binaries has one entry per platform, in the order of the index.
-	Binaries []binaryOf
+	// Platforms are in the order of the index.
+	Platforms []platform
 }
 
-type binaryOf struct {
-	Arch    string // as GOARCH has it
-	Content []byte
+// programs are the daemon and its NRI plugin.
+var programs = [...]string{"podview", "podview-nri"}
+
+type platform struct {
+	Arch     string                // as GOARCH has it
+	Binaries [len(programs)][]byte // in the order of programs
 }
 
 func main() {
@@ -59,7 +63,7 @@ func run(args []string) error {
 		return err
 	}
 	if *output == "" || *name == "" || flags.NArg() == 0 {
-		return fmt.Errorf("-o, -name and one ARCH=BINARY are needed")
+		return fmt.Errorf("-o, -name and one ARCH=DIRECTORY are needed")
 	}
 	text, err := os.ReadFile(*license)
 	if err != nil {
@@ -75,15 +79,17 @@ func run(args []string) error {
 	}
 	in := source{Name: *name, Version: *version, License: text, Created: created}
 	for _, arg := range flags.Args() {
-		arch, path, ok := strings.Cut(arg, "=")
+		arch, dir, ok := strings.Cut(arg, "=")
 		if !ok {
-			return fmt.Errorf("%q is not ARCH=BINARY", arg)
+			return fmt.Errorf("%q is not ARCH=DIRECTORY", arg)
 		}
-		binary, err := os.ReadFile(path)
-		if err != nil {
-			return err
+		p := platform{Arch: arch}
+		for i, name := range programs {
+			if p.Binaries[i], err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+				return err
+			}
 		}
-		in.Binaries = append(in.Binaries, binaryOf{Arch: arch, Content: binary})
+		in.Platforms = append(in.Platforms, p)
 	}
 	var archive bytes.Buffer
 	digest, err := write(&archive, in)
@@ -98,12 +104,12 @@ func run(args []string) error {
 // names the image for all platforms.
 func write(w io.Writer, in source) (digest.Digest, error) {
 	image := oci.Image{Name: in.Name, Created: in.Created}
-	for _, b := range in.Binaries {
-		image.Platforms = append(image.Platforms, oci.Platform{Arch: b.Arch,
-			Files: []oci.File{
-				{Name: "LICENSE", Content: in.License, Mode: 0o644},
-				{Name: "podview", Content: b.Content, Mode: 0o755},
-			},
+	for _, p := range in.Platforms {
+		files := []oci.File{{Name: "LICENSE", Content: in.License, Mode: 0o644}}
+		for i, name := range programs {
+			files = append(files, oci.File{Name: name, Content: p.Binaries[i], Mode: 0o755})
+		}
+		image.Platforms = append(image.Platforms, oci.Platform{Arch: p.Arch, Files: files,
 			Config: v1.ImageConfig{Entrypoint: []string{"/podview"}, Labels: labels(in.Version)},
 		})
 	}

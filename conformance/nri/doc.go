@@ -1,4 +1,4 @@
-// Package nri has the real `podview nri` serve a container runtime: the
+// Package nri has the real podview-nri serve a container runtime: the
 // runtime's end is containerd's own code for it (nri/pkg/adaptation), over a
 // socket. The containers are processes with mount and pid namespaces and a
 // cgroup of their own, into which the runtime's end mounts what the plugin

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// podview is the program under test.
+// podview is the daemon under test; the plugin lies beside it.
 func podview(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -104,7 +104,7 @@ const pluginCapabilities = "-all,+sys_admin,+sys_chroot,+sys_ptrace"
 
 func startPlugin(t *testing.T, r *containerRuntime, view string, more ...string) *daemon {
 	t.Helper()
-	args := append([]string{podview(t), "nri", "--mount=" + view, "--socket=" + r.socket()}, more...)
+	args := append([]string{podview(t) + "-nri", "--mount=" + view, "--socket=" + r.socket()}, more...)
 	limited := []string{"setpriv", "--bounding-set=" + pluginCapabilities}
 	if slices.Contains(more, "--time-namespace") { // the component adds it
 		limited[1] += ",+sys_time"

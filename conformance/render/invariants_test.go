@@ -99,8 +99,8 @@ func checkPlugin(t *testing.T, name string, daemon, plugin corev1.Container) {
 	if slices.Contains(plugin.Args, "--time-namespace") {
 		rights = append(rights, "SYS_TIME")
 	}
-	if plugin.Name != "nri" || plugin.Args[0] != "nri" || plugin.Image != daemon.Image || !slices.Contains(daemon.Args, plugin.Args[1]) {
-		t.Errorf("%s: container %s of %s with %q", name, plugin.Name, plugin.Image, plugin.Args)
+	if plugin.Name != "nri" || !slices.Equal(plugin.Command, []string{"/podview-nri"}) || plugin.Image != daemon.Image || !slices.Contains(daemon.Args, plugin.Args[0]) {
+		t.Errorf("%s: container %s of %s with %q %q", name, plugin.Name, plugin.Image, plugin.Command, plugin.Args)
 	}
 	if security.Privileged != nil || !slices.Equal(security.Capabilities.Drop, []corev1.Capability{"ALL"}) ||
 		!slices.Equal(security.Capabilities.Add, rights) {
@@ -166,15 +166,15 @@ func checkRunDir(t *testing.T, name string, spec corev1.PodSpec) {
 	t.Errorf("%s: podview's /run/podview is not the host's /var/run/podview", name)
 }
 
-// Every flag in a DaemonSet is one that the daemon of this tree has.
+// Every flag in a DaemonSet is one that the programs of this tree have.
 func TestFlags(t *testing.T) {
 	podview := os.Getenv("PODVIEW")
 	if podview == "" {
 		t.Skip("PODVIEW names no podview; make render does")
 	}
 	var help []byte
-	for _, command := range []string{"serve", "nri"} {
-		text, err := exec.Command(podview, command, "--help").CombinedOutput()
+	for _, command := range []*exec.Cmd{exec.Command(podview, "serve", "--help"), exec.Command(podview+"-nri", "--help")} {
+		text, err := command.CombinedOutput()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +199,7 @@ func TestFlags(t *testing.T) {
 	}
 	for name := range seen {
 		if !regexp.MustCompile(`(?m)^  -` + name + `( |$)`).Match(help) {
-			t.Errorf("podview serve and nri have no flag --%s", name)
+			t.Errorf("podview serve and podview-nri have no flag --%s", name)
 		}
 	}
 }

@@ -36,6 +36,7 @@ check() {
 # unpacks over the first.
 payload() {
 	install -D -m 755 "$checkout/bin/podview" "$1/usr/bin/podview" || fail "no bin/podview (run make build)"
+	[ ! -x "$checkout/bin/podview-nri" ] || install -m 755 "$checkout/bin/podview-nri" "$1/usr/bin/podview-nri"
 	[ ! -x "$checkout/bin/podview.earlier" ] || install -m 755 "$checkout/bin/podview.earlier" "$1/usr/bin/podview.earlier"
 	[ ! -x "$checkout/bin/asker.amd64" ] || install -m 755 "$checkout"/bin/asker.* "$1/usr/bin/"
 	[ -z "${CONFORMANCE_TEST:-}" ] || install -m 755 "$CONFORMANCE_TEST" "$1/conformance.test"

@@ -1,6 +1,7 @@
 package caller
 
 import (
+	"iter"
 	"strings"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
@@ -49,7 +50,34 @@ func firstComponent(path string) string {
 // …/kubepods-burstable-podUID.slice/CONTAINER.scope, and a 64-digit container
 // id as docker, containerd and podman use.
 func containerLevel(path string) (string, bool) {
-	end, afterPod, inKubepods := -1, false, false
+	end := -1
+	for stop := range containerLevels(path) {
+		end = stop
+	}
+	if end < 0 {
+		return "", false
+	}
+	return path[:end], true
+}
+
+// Outermost is the container that the one at path is in, as deep as it may be;
+// path itself where names don't tell.
+func Outermost(path string) string {
+	for stop := range containerLevels(path) {
+		return path[:stop]
+	}
+	return path
+}
+
+// containerLevels is where the names of containers end in a cgroup path.
+func containerLevels(path string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		eachContainerLevel(path, yield)
+	}
+}
+
+func eachContainerLevel(path string, yield func(end int) bool) {
+	afterPod, inKubepods := false, false
 	for start := 0; start < len(path); {
 		stop := strings.IndexByte(path[start+1:], '/')
 		if stop < 0 {
@@ -58,8 +86,8 @@ func containerLevel(path string) (string, bool) {
 			stop += start + 1
 		}
 		name := path[start+1 : stop]
-		if afterPod || isContainerID(name) {
-			end = stop
+		if (afterPod || isContainerID(name)) && !yield(stop) {
+			return
 		}
 		if strings.HasPrefix(name, "kubepods") || strings.HasSuffix(name, "-kubepods.slice") {
 			inKubepods = true
@@ -69,10 +97,6 @@ func containerLevel(path string) (string, bool) {
 		inKubepods = inKubepods && !afterPod // what is named so further in is the container's own
 		start = stop
 	}
-	if end < 0 {
-		return "", false
-	}
-	return path[:end], true
 }
 
 // isContainerID matches ID, ID.scope and RUNTIME-ID.scope.

@@ -34,13 +34,13 @@ var onlyIn = map[string][]string{
 	module + "internal/fusedev":       {"", "internal/holder", "internal/ledger", "internal/nullserver"},
 	module + "internal/pipeline":      {""},
 	module + "internal/reattach":      {"", "internal/nri"},
-	module + "internal/nri":           {""},
+	module + "internal/nri":           {"podview-nri"},
 	"github.com/containerd/nri":       {"internal/nri"},
 	module + "internal/handover":      {""},
 	module + "internal/failopen":      {""},
 	module + "internal/confine":       {""},
 	module + "internal/syscallview":   {"", "internal/demo"},
-	module + "internal/mountinfo":     {"", "internal/demo", "internal/fusedev", "internal/reattach"},
+	module + "internal/mountinfo":     {"", "internal/demo", "internal/fusedev", "internal/reattach", "podview-nri"},
 	"github.com/prometheus":           {"", "internal/metrics", "internal/pipeline"},
 }
 

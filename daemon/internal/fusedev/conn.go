@@ -2,9 +2,9 @@ package fusedev
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -27,10 +27,17 @@ type Conn struct {
 	Deadline   time.Duration
 	Late, Host fuse.RawFileSystem
 	Missed     func()
+	// Whose, if not nil, is a number for the container of a thread, and
+	// containers are answered in turn when many requests come at a time. They
+	// wait in Lot, LotBytes of zeros or what a Conn before this one has left
+	// there.
+	Whose func(tid int) uint64
+	Lot   []byte
 
 	fd          int
 	server      *server
 	late, spare *server
+	queued      atomic.Uint64
 	slots       [][]byte
 }
 
@@ -63,6 +70,9 @@ func NewSlots(readers int) [][]byte {
 func NewConn(fd int, fs fuse.RawFileSystem, slots [][]byte) *Conn {
 	return &Conn{fd: fd, slots: slots, Readers: len(slots), server: newServer(fs)}
 }
+
+// Queued is how many requests have waited for their turn.
+func (c *Conn) Queued() uint64 { return c.queued.Load() }
 
 // Handshake takes the kernel's first request, INIT, and answers it. The
 // kernel sends it once and holds everything else back until then. It returns
@@ -112,11 +122,17 @@ func (c *Conn) Serve(stop int) error {
 	return crew.wait()
 }
 
-// AnswerPending answers what a predecessor left in the slots.
+// AnswerPending answers what a predecessor left in the slots and in Lot.
 func (c *Conn) AnswerPending() {
-	for _, slot := range c.slots {
+	left := slices.Clone(c.slots)
+	lot := lot{memory: c.Lot}
+	for _, place := range lot.left() {
+		left = append(left, lot.at(place))
+	}
+	buffer := make([]byte, replyBufferBytes)
+	for _, slot := range left {
 		if pending(slot) > 0 {
-			c.answer(c.server, slot, make([]byte, replyBufferBytes))
+			c.answer(c.server, slot, buffer)
 		}
 	}
 }
@@ -134,7 +150,7 @@ func stopped(fd, stop int) bool {
 // answer replies to the request in slot, and empties the slot.
 func (c *Conn) answer(server *server, slot, buffer []byte) {
 	c.write(buffer[:server.handle(slot[:pending(slot)], buffer)])
-	binary.NativeEndian.PutUint32(slot, 0)
+	empty(slot)
 }
 
 // write sends a reply to the kernel; FORGET and the like have none.

@@ -19,11 +19,17 @@ type Direct interface {
 
 // Opcodes of linux/fuse.h.
 const (
-	opLookup    = 1
-	opOpen      = 14
-	opRead      = 15
-	opRelease   = 18
-	opInterrupt = 36
+	opLookup      = 1
+	opForget      = 2
+	opOpen        = 14
+	opRead        = 15
+	opRelease     = 18
+	opInit        = 26
+	opReleaseDir  = 29
+	opInterrupt   = 36
+	opDestroy     = 38
+	opIoctl       = 39
+	opBatchForget = 42
 )
 
 // direct answers a request of the common kinds into reply, and returns its

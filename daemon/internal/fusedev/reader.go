@@ -2,10 +2,10 @@ package fusedev
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +18,12 @@ type reader struct {
 	slot   []byte
 	watch  *watch
 	reply  []byte
+	// queue is nil where requests are answered as they come.
+	queue *queue
+	// turn is where the request in the slot comes from, if from the queue.
+	turn turn
+	// reads counts the requests that were taken from the device.
+	reads int
 
 	mu sync.Mutex
 	// request is the number of the one being answered, 0 for none. While it
@@ -41,13 +47,14 @@ func (r *reader) run(stop int) error {
 		return errLeft
 	}
 	for {
-		if stop >= 0 && stopped(r.conn.fd, stop) {
+		if stop >= 0 && r.queue.isEmpty() && stopped(r.conn.fd, stop) {
 			return nil
 		}
-		_, err := unix.Read(r.conn.fd, r.slot)
+		err := r.fetch()
 		switch {
 		case err == nil:
-			if r.answer() {
+			// Others may be waiting in read(2), who don't look into the queue.
+			if r.answer() && r.queue.isEmpty() {
 				return errLeft
 			}
 		case errors.Is(err, unix.ENODEV): // unmounted
@@ -60,25 +67,109 @@ func (r *reader) run(stop int) error {
 	}
 }
 
+const (
+	// lookEvery reads a reader looks whether more requests wait at the device.
+	lookEvery = 32
+	// takeAtOnce bounds how many it takes before it answers one.
+	takeAtOnce = 64
+)
+
+// fetch puts a request into the slot: the device's next one, or while requests
+// pile up there, the one whose turn it is.
+//
+// Two readers that see a request at the device may both go for it, and one then
+// waits in read(2) for another. The one that got it comes here again.
+func (r *reader) fetch() error {
+	q := r.queue
+	for taken := 0; q != nil && q.on.Load(); {
+		if taken < takeAtOnce && readable(r.conn.fd, 0) {
+			if waits, err := r.read(); err != nil || !waits {
+				return err
+			}
+			taken++
+			continue
+		}
+		now := time.Now()
+		var ok bool
+		if r.turn, ok = q.take(r.slot, now); ok {
+			return nil
+		}
+		taken = 0
+		if pause, ok := q.pause(now); ok && pause > 0 {
+			readable(r.conn.fd, pause)
+		}
+	}
+	if r.reads++; q != nil && r.reads%lookEvery == 0 && readable(r.conn.fd, 0) {
+		q.on.Store(true)
+	}
+	waits, err := r.read()
+	if waits {
+		err = unix.EAGAIN // it may be the next
+	}
+	return err
+}
+
+// read takes a request from the device into the slot, or where they go through
+// the queue, into that; then waits is true.
+func (r *reader) read() (waits bool, err error) {
+	if _, err := unix.Read(r.conn.fd, r.slot); err != nil {
+		return false, err
+	}
+	if r.queue == nil || !r.queue.on.Load() {
+		return false, nil
+	}
+	r.begin() // to find out whose it is may take long
+	if waits = r.queue.put(r.slot); waits {
+		r.end()
+	}
+	return waits, nil
+}
+
+// readable waits for a request at the device.
+func readable(fd int, patience time.Duration) bool {
+	timeout := unix.NsecToTimespec(int64(patience))
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Ppoll(fds, &timeout, nil)
+	return err == nil && n > 0
+}
+
 var errLeft = errors.New("told to leave")
 
 // answer replies to the request in the slot, and lets the watch see that it
 // is being done.
 func (r *reader) answer() (leave bool) {
-	r.mu.Lock()
-	r.request = uniqueOf(r.slot)
-	r.mu.Unlock()
-	r.watch.want()
-	n := r.server.handle(r.slot[:pending(r.slot)], r.reply)
+	r.begin()
+	server := r.server
+	if r.turn.flow != nil && r.conn.late != nil && r.turn.began.Sub(r.turn.since) >= r.conn.Deadline {
+		server = r.conn.late
+	}
+	n := server.handle(r.slot[:pending(r.slot)], r.reply)
 	taken := r.done()
 	if taken != nil {
 		<-taken // until then the slot is all that a successor knows of it
 	} else {
 		r.conn.write(r.reply[:n])
 	}
+	if r.turn.flow != nil {
+		r.queue.done(r.turn, time.Now())
+		r.turn = turn{}
+	}
+	return r.end()
+}
+
+// begin lets the watch see the request in the slot.
+func (r *reader) begin() {
+	r.mu.Lock()
+	r.request = uniqueOf(r.slot)
+	r.mu.Unlock()
+	r.watch.want()
+}
+
+// end is when the slot has no request any more.
+func (r *reader) end() (leave bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	binary.NativeEndian.PutUint32(r.slot, 0)
+	empty(r.slot)
 	r.request, r.taken = 0, nil
 	return r.leave
 }

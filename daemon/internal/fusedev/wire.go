@@ -49,10 +49,18 @@ func RequestIn(slot []byte) uint64 {
 	return uniqueOf(slot) &^ resent
 }
 
-// Forget drops the requests in the slots, when the kernel will send them again.
-func Forget(slots [][]byte) {
+// callerOf is the thread that a request is from, 0 for one that can't be seen.
+func callerOf(slot []byte) uint32 { return binary.NativeEndian.Uint32(slot[32:]) }
+
+// Forget drops the requests in the slots and in a Conn's Lot, when the kernel
+// will send them again.
+func Forget(slots [][]byte, memory []byte) {
 	for _, slot := range slots {
-		binary.NativeEndian.PutUint32(slot, 0)
+		empty(slot)
+	}
+	lot := lot{memory: memory}
+	for place := range lot.used() {
+		empty(lot.at(place))
 	}
 }
 

@@ -126,7 +126,7 @@ func (h *Holder) work(ctx context.Context) error {
 func (h *Holder) requeue() {
 	switch err := fusedev.Resend(int(h.Device.Fd())); {
 	case err == nil:
-		fusedev.Forget(h.Ledger.Slots())
+		fusedev.Forget(h.Ledger.Slots(), h.Ledger.Lot())
 	case !errors.Is(err, unix.EINVAL):
 		klog.ErrorS(err, "FUSE_NOTIFY_RESEND")
 	}
@@ -183,6 +183,7 @@ func (h *Holder) answerFromHost(ctx context.Context, pause time.Duration) {
 func (h *Holder) AnswerPending() (*fusedev.Conn, error) {
 	conn, err := h.fromHost(h.Ledger.Slots())
 	if err == nil {
+		conn.Lot = h.Ledger.Lot()
 		conn.AnswerPending()
 	}
 	return conn, err

@@ -61,7 +61,7 @@ func TestAnswerPoison(t *testing.T) {
 			if err := fusedev.Resend(fd); err != nil {
 				t.Skipf("this kernel does not send requests again: %v", err)
 			}
-			fusedev.Forget(shared.Slots())
+			fusedev.Forget(shared.Slots(), shared.Lot())
 		}
 	}
 	select {

@@ -44,6 +44,9 @@ const (
 	// handle, the count of lost connections, then INIT; at the end the count
 	// of workers that hung.
 	headerBytes = 4096
+	// lotBytes is whole pages of fusedev.LotBytes, so that what follows begins
+	// a page.
+	lotBytes    = (fusedev.LotBytes + headerBytes - 1) / headerBytes * headerBytes
 	initBytesAt = 16
 	answeredAt  = 24
 	orphansAt   = 32
@@ -57,7 +60,7 @@ const (
 // Layout is "podvie" and the version of what a Ledger looks like; another
 // number means that a podview can't read the other's. It rises when anything
 // here, in fusefs.Kept or in sample.Store moves.
-const Layout uint64 = 0x706f64766965_0004
+const Layout uint64 = 0x706f64766965_0005
 
 // New makes a Ledger for that many CPUs.
 func New(cpus int) (*Ledger, error) {
@@ -171,7 +174,9 @@ func (l *Ledger) size() int {
 	return l.keptAt() + fusefs.KeptBytes + sample.StoreBytes(l.cpus)
 }
 
-func (l *Ledger) keptAt() int { return headerBytes + MaxReaders*slotBytes }
+func (l *Ledger) lotAt() int { return headerBytes + MaxReaders*slotBytes }
+
+func (l *Ledger) keptAt() int { return l.lotAt() + lotBytes }
 
 func (l *Ledger) mmap() (err error) {
 	l.memory, err = unix.Mmap(int(l.file.Fd()), 0, l.size(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
@@ -193,6 +198,9 @@ func (l *Ledger) Slots() [][]byte {
 	}
 	return slots
 }
+
+// Lot is for requests that wait for their turn (fusedev.Conn).
+func (l *Ledger) Lot() []byte { return l.memory[l.lotAt():][:lotBytes:lotBytes] }
 
 // Store is the sample tables' memory.
 func (l *Ledger) Store() *sample.Store {
@@ -241,7 +249,7 @@ func (l *Ledger) Hung() *atomic.Uint64 { return l.word(hungAt) }
 // is lost will not be asked again, nor the files closed that were open there.
 // No worker may be at work.
 func (l *Ledger) Reconnect() error {
-	fusedev.Forget(l.Slots())
+	fusedev.Forget(l.Slots(), l.Lot())
 	l.Lost().Add(1)
 	l.Orphans().Store(1)
 	// Writing zeros would cost the memory that they take.

@@ -90,6 +90,14 @@ func (m *Metrics) Hung(count func() uint64) {
 	}, func() float64 { return float64(count()) }))
 }
 
+// Queued shows how many requests had to wait for their turn.
+func (m *Metrics) Queued(count func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "podview_queued_total",
+		Help: "Requests that waited for their container's turn, because more came than were answered.",
+	}, func() float64 { return float64(count()) }))
+}
+
 // Reattached counts one container's mounts.
 func (m *Metrics) Reattached(replaced, failed int) {
 	m.reattached.WithLabelValues("replaced").Add(float64(replaced))

@@ -1,3 +1,7 @@
+// Command podview-nri is podview's NRI plugin: it has the container runtime
+// mount the view into labelled pods. It is a program of its own, so that what
+// speaks to the runtime (gRPC, ttrpc, a WebAssembly engine) is not part of the
+// privileged daemon. See docs/nri.md.
 package main
 
 import (
@@ -18,28 +22,46 @@ import (
 	"github.com/podview/podview/daemon/paths"
 )
 
-// nriConfig is the flags of nri.
-type nriConfig struct {
+// version is set by the build.
+var version = "unknown"
+
+// exitUsage is podview's, too.
+const exitUsage = 2
+
+// config is the flags.
+type config struct {
 	nri.Config
 	namespaces, handlers string
 }
 
-// parseNRI reads them. ok is false when the command is over, with that exit
-// code.
-func parseNRI(args []string) (c nriConfig, code int, ok bool) {
-	flags := flag.NewFlagSet("podview nri", flag.ContinueOnError)
-	flags.StringVar(&c.Rules.View, "mount", defaultMount, "where the view is mounted, on the host and here")
+func main() {
+	code := run(os.Args[1:])
+	klog.Flush()
+	os.Exit(code)
+}
+
+// parse reads the flags, klog's among them. ok is false when the program is
+// over, with that exit code.
+func parse(args []string) (c config, code int, ok bool) {
+	flags := flag.NewFlagSet("podview-nri", flag.ContinueOnError)
+	flags.StringVar(&c.Rules.View, "mount", "/var/lib/podview/view", "where the view is mounted, on the host and here")
 	flags.StringVar(&c.Proc, "host-proc", "/proc", "the host's procfs")
 	flags.StringVar(&c.Socket, "socket", "/var/run/nri/nri.sock", "the container runtime's NRI socket")
 	flags.BoolVar(&c.Rules.Pressure, "pressure", false, "attach /proc/pressure to running containers, too")
 	flags.BoolVar(&c.TimeNamespace, "time-namespace", false, "give each container a time namespace, so that its uptime and the ages of its processes agree in every program; where the kernel or the runtime (runc before 1.2) can't, containers start without")
 	flags.StringVar(&c.namespaces, "namespaces", "", "namespaces, with commas, whose pods get the view without the label podview.dev/inject")
 	flags.StringVar(&c.handlers, "runtime-handlers", "crun", "runtime handlers, with commas, whose pods get the view as those of the default one do")
-	if code, ok := parse(flags, args); !ok {
-		return c, code, false
-	}
-	var err error
+	printVersion := flags.Bool("version", false, "print the version")
+	registerLog(flags)
+	err := flags.Parse(args)
 	switch {
+	case err == flag.ErrHelp:
+		return c, 0, false
+	case err != nil: // flag has said why
+		return c, exitUsage, false
+	case *printVersion:
+		fmt.Println("podview-nri", version)
+		return c, 0, false
 	case flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case c.Socket == "":
@@ -51,16 +73,26 @@ func parseNRI(args []string) (c nriConfig, code int, ok bool) {
 		c.Rules.Namespaces, c.Rules.Handlers = list(c.namespaces), list(c.handlers)
 		return c, 0, true
 	}
-	fmt.Fprintln(os.Stderr, "podview nri:", err)
+	fmt.Fprintln(os.Stderr, "podview-nri:", err)
 	return c, exitUsage, false
+}
+
+// registerLog adds those of klog's flags that podview has, too.
+func registerLog(flags *flag.FlagSet) {
+	all := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(all)
+	for _, name := range []string{"v", "vmodule"} {
+		f := all.Lookup(name)
+		flags.Var(f.Value, f.Name, f.Usage)
+	}
 }
 
 func list(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-func nriCommand(args []string) int {
-	c, code, ok := parseNRI(args)
+func run(args []string) int {
+	c, code, ok := parse(args)
 	if !ok {
 		return code
 	}

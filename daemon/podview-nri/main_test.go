@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-func TestParseNRI(t *testing.T) {
-	c, _, ok := parseNRI([]string{"--mount=/srv/view/", "--namespaces=a, b,,c", "--runtime-handlers=crun,nvidia", "--pressure", "--time-namespace"})
+func TestParse(t *testing.T) {
+	c, _, ok := parse([]string{"--mount=/srv/view/", "--namespaces=a, b,,c", "--runtime-handlers=crun,nvidia", "--pressure", "--time-namespace"})
 	if !ok || c.Rules.View != "/srv/view" || !slices.Equal(c.Rules.Namespaces, []string{"a", "b", "c"}) ||
 		!slices.Equal(c.Rules.Handlers, []string{"crun", "nvidia"}) || !c.Rules.Pressure || !c.TimeNamespace {
 		t.Errorf("%+v, %t", c, ok)
 	}
-	if c, _, ok := parseNRI(nil); !ok || c.Rules.View != defaultMount || c.Rules.Pressure || c.TimeNamespace || len(c.Rules.Namespaces) != 0 || !slices.Equal(c.Rules.Handlers, []string{"crun"}) {
+	if c, _, ok := parse(nil); !ok || c.Rules.View != "/var/lib/podview/view" || c.Rules.Pressure || c.TimeNamespace || len(c.Rules.Namespaces) != 0 || !slices.Equal(c.Rules.Handlers, []string{"crun"}) {
 		t.Errorf("without flags: %+v, %t", c, ok)
 	}
 	for _, args := range [][]string{{"--mount=view"}, {"--mount="}, {"--socket="}, {"more"}, {"--none"}} {
-		if _, code, ok := parseNRI(args); ok || code != exitUsage {
+		if _, code, ok := parse(args); ok || code != exitUsage {
 			t.Errorf("%q: %t, exit code %d", args, ok, code)
 		}
 	}
