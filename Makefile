@@ -51,6 +51,7 @@ unit: ## go test with the race detector
 	@[ -n "$(RACE)" ] || echo "SKIP: race detector: no C compiler"
 	$(if $(RACE),CGO_ENABLED=1 )go test -v -count=1 $(RACE) ./...
 	$(if $(RACE),go test -v -count=1 -run Garbage ./daemon/internal/pipeline)
+	$(if $(RACE),CGO_ENABLED=0 go test -v -count=1 ./daemon/internal/confine)
 
 fuzz: ## each Fuzz function for FUZZTIME=100000x runs, a few seconds
 	@.ci/fuzz $(FUZZTIME)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/podview/podview/daemon/internal/confine"
 	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/syscallview"
 	"github.com/podview/podview/daemon/paths"
@@ -86,6 +87,7 @@ func diagnose(c *serveConfig) []diagnosis {
 		{"the containers' own figures: the host's cgroup namespace", needed, hostCgroupNamespace(c)},
 		{"every emulated file", optional, absent(c)},
 		{"cheap reads: the kernel reports changes of cgroups", optional, errWatching},
+		{"confined processes: the kernel refuses what is not on a list", optional, confine.Filters()},
 	}
 	kernel, err := syscallview.Open()
 	for _, f := range syscallview.Features {

@@ -193,3 +193,7 @@ func (p *Pipeline) Identify(tid int) error {
 // each read asks for all anew, which takes several times as long; nil when it
 // does.
 func (p *Pipeline) Watching() error { return p.changes.Reports() }
+
+// Confine gets what p will have no right to get when this process has given its
+// rights up.
+func (p *Pipeline) Confine() { p.changes.Hold() }
