@@ -46,6 +46,7 @@ func work(c *serveConfig) error {
 	// A log that nobody reads any more must not end the worker.
 	signal.Ignore(unix.SIGPIPE)
 	fusedev.Tune(c.readers)
+	limitMemory(workerBytes)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
 	shared, err := ledger.Open(os.NewFile(holder.LedgerFD, "ledger"))

@@ -103,3 +103,62 @@ func TestAppendLately(t *testing.T) {
 		t.Errorf("too old: got %q", got)
 	}
 }
+
+// placed is a file's name with the cgroup that it is about.
+type placed struct{ file, cgroup string }
+
+func (p placed) Branch() string { return p.cgroup }
+
+// owned is what is known of a process: its cgroup.
+type owned struct{ cgroup string }
+
+func (o *owned) Branch() string { return o.cgroup }
+
+// TestCrowdMakesRoomForItself: a container that has a thousand files read, of
+// cgroups in its own, does not close those of others who read now and then.
+func TestCrowdMakesRoomForItself(t *testing.T) {
+	const max, others = 200, 20
+	dir := t.TempDir()
+	file := func(i int) string { return filepath.Join(dir, fmt.Sprint(i)) }
+	for i := range 1000 {
+		rewrite(t, file(i), "text")
+	}
+	victim := func(i int) string { return fmt.Sprintf("/kubepods/burstable/pod%d/c", i) }
+	crowd := func(i int) string { return fmt.Sprintf("/kubepods/burstable/pod/c/%d", i) }
+
+	byKey := NewFiles[placed, struct{}](NewKept(max), func(p placed) string { return p.file })
+	byValue := NewFiles[string, owned](NewKept(max), self)
+	read := func(file, cgroup string) {
+		t.Helper()
+		if _, _, err := byKey.Append(nil, placed{file, cgroup}); err != nil {
+			t.Fatal(err)
+		}
+		_, open, err := byValue.Append(nil, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open.Value.cgroup = cgroup
+	}
+	for i := range others {
+		read(file(i), victim(i))
+	}
+	for i := others; i < 1000; i++ {
+		read(file(i), crowd(i))
+	}
+	closedByKey, closedByValue := 0, 0
+	for i := range others {
+		if byKey.Opening(placed{file(i), victim(i)}) == nil {
+			closedByKey++
+		}
+		if byValue.Opening(file(i)) == nil {
+			closedByValue++
+		}
+	}
+	if closedByKey > 0 || closedByValue > 0 {
+		t.Errorf("of %d files of others were closed: %d known by key, %d by value", others, closedByKey, closedByValue)
+	}
+	byKey.kept.Sweep()
+	byKey.kept.Sweep()
+	byValue.kept.Sweep()
+	byValue.kept.Sweep()
+}
