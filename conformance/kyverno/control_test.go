@@ -56,6 +56,10 @@ var controls = []control{
 		"object.spec.?hostUsers.orValue(true) == false", "true", "v1/Pod/opted/simple Fail"},
 	{"ClusterPolicy: label besides volumes", "podview-label-rest", components + "policy-kyverno-label-rest/inject.yaml",
 		"operator: In\n", "operator: NotIn\n", "v1/Pod/opted/simple Fail"},
+	{"ClusterPolicy: the user's evictable volumes lost", "podview-inject", components + "policy-kyverno/inject.yaml",
+		"''podview-cpuinfo''][?@ != '''']", "''podview-cpuinfo''][1:]", "v1/Pod/opted/evictable Fail Resource diff"},
+	{"MutatingPolicy: evictable volumes named twice", "podview-inject-mpol", components + "policy-mutatingpolicy/inject.yaml",
+		`!(v in variables.evictable.split(","))`, `v != ""`, "v1/Pod/opted/evictable Fail Resource diff"},
 	{"ephemeral: existing ones changed", "podview-inject-ephemeral", components + "policy-kyverno/inject.yaml",
 		"AnyNotIn", "NotEquals", "v1/Pod/opted/debug Fail"},
 }

@@ -36,6 +36,12 @@ func volumes() []admissionv1.Variable {
 		Name: "mounts",
 		Expression: "variables.paths.filter(p, !object.spec.?volumes.orValue([]).exists(v,\n" +
 			"  v.name == p.volume && v.?hostPath.?path.orValue(\"\") != p.host))",
+	}, {
+		Name:       "evictable",
+		Expression: fmt.Sprintf("object.metadata.?annotations[?%q].orValue(\"\")", injection.EvictableVolumes),
+	}, {
+		Name:       "unlisted",
+		Expression: "variables.mounts.map(p, p.volume).filter(v, !(v in variables.evictable.split(\",\")))",
 	}}
 }
 
@@ -56,6 +62,14 @@ variables.absent.map(p,
     name: p.volume,
     hostPath: Object.spec.volumes.hostPath{path: p.host, type: p.type}
   }})`
+
+// evictablePatch: what the user has in the annotation stays as it is.
+var evictablePatch = fmt.Sprintf(`(variables.unlisted.size() == 0 ? [] :
+  (has(object.metadata.annotations) ? [] :
+    [JSONPatch{op: "add", path: "/metadata/annotations", value: Object.metadata.annotations{}}]) +
+  [JSONPatch{op: "add", path: "/metadata/annotations/%s",
+    value: ((variables.evictable == "" ? [] : [variables.evictable]) + variables.unlisted).join(",")}])`,
+	strings.ReplaceAll(injection.EvictableVolumes, "/", "~1"))
 
 // mountPatch is the patch of one list of containers, but for those with
 // procMount: Unmasked whose pod does not insist. A mount of the user's at
@@ -81,7 +95,8 @@ func mountPatch(list, only string) string {
 }
 
 var (
-	podPatch = volumePatch + " +\n" + mountPatch("initContainers", "") + " +\n" + mountPatch("containers", "") + "\n"
+	podPatch = volumePatch + " +\n" + mountPatch("initContainers", "") + " +\n" + mountPatch("containers", "") +
+		" +\n" + evictablePatch + "\n"
 	// Only new ephemeral containers: those that exist are immutable.
 	ephemeralPatch = mountPatch("ephemeralContainers",
 		"\n  !oldObject.spec.?ephemeralContainers.orValue([]).exists(o, o.name == c.name) &&") + "\n"

@@ -21,6 +21,9 @@ func podPatches(v injection.Variant) []kyverno.ForEachMutation {
 			each = append(each, mountPatch(list, m, notForeign(m)))
 		}
 	}
+	for _, m := range v.Mounts {
+		each = append(each, evictablePatch(m))
+	}
 	return each
 }
 
@@ -58,6 +61,23 @@ func mountPatch(list string, m injection.Mount, also ...kyverno.Condition) kyver
 		)},
 		PatchesJSON6902: fmt.Sprintf("- op: add\n  path: /spec/%s/{{elementIndex}}/volumeMounts/-\n  value: {name: %s, mountPath: %s, readOnly: true}\n",
 			list, m.Volume, m.Path),
+	}
+}
+
+// evictablePatch adds to what the user has in the annotation. The whole patch
+// is one variable: Kyverno takes its value as it is. Into a longer text it
+// would paste the user's, and look for variables in it again. (A strategic
+// merge drops an environment variable that the pod has twice.)
+func evictablePatch(m injection.Mount) kyverno.ForEachMutation {
+	listed := fmt.Sprintf(`request.object.metadata.annotations."%s" || ''`, injection.EvictableVolumes)
+	return kyverno.ForEachMutation{
+		List: "`[1]`",
+		AnyAllConditions: &kyverno.AnyAllConditions{AllConditions: []kyverno.Condition{
+			notForeign(m),
+			condition(fmt.Sprintf("{{ contains(split(%s, ','), '%s') }}", listed, m.Volume), "Equals", false),
+		}},
+		PatchesJSON6902: fmt.Sprintf("{{ to_string([{op: 'add', path: '/metadata/annotations/%s', value: join(',', [%s, '%s'][?@ != ''])}]) }}",
+			strings.ReplaceAll(injection.EvictableVolumes, "/", "~1"), listed, m.Volume),
 	}
 }
 

@@ -28,6 +28,11 @@ const (
 	Windows          = "windows"
 )
 
+// EvictableVolumes is the pod annotation that names, with commas between and
+// no spaces, the hostPath and emptyDir volumes that cluster-autoscaler may
+// lose. One that is not named keeps it from removing the pod's node.
+const EvictableVolumes = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+
 // Rules says which pods are left alone whatever their labels say.
 type Rules struct {
 	// Namespaces by name: the cluster's own, podview's and Kyverno's. Their
