@@ -60,6 +60,10 @@ var controls = []control{
 		"''podview-cpuinfo''][?@ != '''']", "''podview-cpuinfo''][1:]", "v1/Pod/opted/evictable Fail Resource diff"},
 	{"MutatingPolicy: evictable volumes named twice", "podview-inject-mpol", components + "policy-mutatingpolicy/inject.yaml",
 		`!(v in variables.evictable.split(","))`, `v != ""`, "v1/Pod/opted/evictable Fail Resource diff"},
+	{"ClusterPolicy: optional mount although one is above", "podview-inject-optional", components + "policy-kyverno-optional/inject.yaml",
+		"''/sys'', ", "", "v1/Pod/opted/injected Fail Resource diff"},
+	{"MutatingPolicy: optional volumes in restricted namespaces", "podview-inject-optional-mpol", components + "policy-mutatingpolicy-optional/inject.yaml",
+		"        - baseline\n", "", "v1/Pod/baseline/psa-baseline Fail"},
 	{"ephemeral: existing ones changed", "podview-inject-ephemeral", components + "policy-kyverno/inject.yaml",
 		"AnyNotIn", "NotEquals", "v1/Pod/opted/debug Fail"},
 }

@@ -39,18 +39,25 @@ var backEnds = []backEnd{
 // Dir is where the components are.
 const Dir = "kustomize/components"
 
-// Files are the components. The pressure variant has no audit: a pod without
-// those mounts still has the view.
+// Files are the components. The optional and the pressure variant have no
+// audit: a pod without those mounts still has the view.
 func Files() ([]manifest.File, error) {
 	var files []manifest.File
 	rules := injection.DefaultRules()
-	all, pressure := injection.Everywhere(), injection.Pressure()
+	all, optional, pressure := injection.Everywhere(), injection.Optional(), injection.Pressure()
 	for _, b := range backEnds {
 		resources := map[string][]runtime.Object{"inject.yaml": b.inject(all, rules)}
 		if b.audit != nil {
 			resources["audit.yaml"] = b.audit(all, rules)
 		}
 		made, err := component(b.component, b.about, resources)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, made...)
+		made, err = component(b.component+optional.Suffix,
+			b.about+"\n# Adds swaps, slabinfo and /sys/devices/system/node. On a kernel that lacks one, such as\n# Docker Desktop's, which has no NUMA, the pods would never start.",
+			map[string][]runtime.Object{"inject.yaml": b.inject(optional, rules)})
 		if err != nil {
 			return nil, err
 		}

@@ -37,7 +37,7 @@ func TestUpToDate(t *testing.T) {
 // for pods by the Kyverno CLI. What they share is the same text, so the one
 // speaks for the other where the CLI is blind: subresources.
 func TestSameCEL(t *testing.T) {
-	for variant, n := range map[string]int{"": 3, "-pressure": 3, "-label": 1, "-label-rest": 2} {
+	for variant, n := range map[string]int{"": 3, "-optional": 3, "-pressure": 3, "-label": 1, "-label-rest": 2} {
 		kyverno := objects(t, "policy-mutatingpolicy"+variant, "MutatingPolicy")
 		native := objects(t, "policy-native"+variant, "MutatingAdmissionPolicy")
 		if len(kyverno) != n || len(native) != n {

@@ -34,6 +34,7 @@ func Patched(root string) ([]manifest.File, error) {
 	}{
 		{"podview-inject", "podview-inject", rules, of(fixture.Created, injection.Everywhere())},
 		{"podview-inject-ephemeral", "podview-inject-ephemeral", rules, of(fixture.Updated, injection.Everywhere())},
+		{"podview-inject-optional", "podview-inject-optional", rules, of(fixture.Created, injection.Optional())},
 		{"podview-inject-pressure", "podview-inject-pressure", pressure, of(fixture.Created, injection.Pressure())},
 		{"podview-label", "podview-label", rules, of(fixture.Labelled, injection.LabelsAll())},
 		{"podview-label-rest", "podview-label", rules, of(fixture.Labelled, injection.LabelsRest())},

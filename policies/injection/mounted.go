@@ -1,0 +1,11 @@
+package injection
+
+// What the policies mount, by slug. It is a list of its own and not that of
+// daemon/paths: nodes are updated one by one, the policies at once.
+var (
+	everywhere = []string{"cpuinfo", "meminfo", "stat", "uptime", "loadavg", "diskstats", "sys-cpu"}
+	// CONFIG_SWAP, CONFIG_SLUB_DEBUG and CONFIG_NUMA. Docker Desktop's kernel
+	// has no NUMA.
+	optional = []string{"swaps", "slabinfo", "sys-node"}
+	pressure = []string{"pressure-cpu", "pressure-io", "pressure-memory"}
+)
