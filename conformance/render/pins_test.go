@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -35,6 +36,26 @@ func TestPins(t *testing.T) {
 					t.Errorf("%s takes %s", file, pinned)
 				}
 			}
+		}
+	}
+}
+
+// docs/install.md calculates with 500 nodes, one after the other.
+func TestFluxWaitsForARollout(t *testing.T) {
+	const nodes, each = 500, 15 * time.Second
+	flux := mustDocuments(t, read(t, "kustomize/gitops/flux/daemon.yaml"))[0].object.Object
+	text, _, err := unstructured.NestedString(flux, "spec", "timeout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	timeout, err := time.ParseDuration(text)
+	if err != nil || timeout < nodes*each {
+		t.Errorf("Flux waits %q, %d nodes take %s: %v", text, nodes, nodes*each, err)
+	}
+	docs := string(read(t, "docs/install.md"))
+	for _, want := range []string{"500 x 15 s = 125 minutes", "Flux waits 150 minutes", "`maxSurge: 34%`"} {
+		if !strings.Contains(docs, want) {
+			t.Errorf("docs/install.md does not say %q", want)
 		}
 	}
 }
