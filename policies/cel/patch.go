@@ -73,7 +73,8 @@ var evictablePatch = fmt.Sprintf(`(variables.unlisted.size() == 0 ? [] :
 
 // mountPatch is the patch of one list of containers, but for those with
 // procMount: Unmasked whose pod does not insist. A mount of the user's at
-// the path or above it wins. A list of Object values would panic in the API
+// the path, above or below it wins: below, the view may have no such file, and
+// nobody can make one. A privileged container may write to /sys. A list of Object values would panic in the API
 // server (0.36.3), so each mount is an operation of its own.
 func mountPatch(list, only string) string {
 	return strings.NewReplacer("LIST", list, "ONLY", only,
@@ -83,8 +84,9 @@ func mountPatch(list, only string) string {
   (c.?securityContext.?procMount.orValue("") != UNMASKED || INSISTS),
   (has(c.volumeMounts) ? [] :
     [JSONPatch{op: "add", path: "/spec/LIST/" + string(i) + "/volumeMounts", value: []}]) +
-  variables.mounts.filter(p, !c.?volumeMounts.orValue([]).exists(m,
-    (p.path + "/").startsWith(m.mountPath.endsWith("/") ? m.mountPath : m.mountPath + "/")
+  variables.mounts.filter(p, !(p.type == "Directory" && c.?securityContext.?privileged.orValue(false)) && !c.?volumeMounts.orValue([]).exists(m,
+    (p.path + "/").startsWith(m.mountPath.endsWith("/") ? m.mountPath : m.mountPath + "/") ||
+    m.mountPath.startsWith(p.path + "/")
   )).map(p,
     JSONPatch{op: "add", path: "/spec/LIST/" + string(i) + "/volumeMounts/-", value: Object.spec.LIST.volumeMounts{
       name: p.volume,

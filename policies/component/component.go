@@ -41,9 +41,8 @@ const Dir = "kustomize/components"
 
 // Files are the components. The optional and the pressure variant have no
 // audit: a pod without those mounts still has the view.
-func Files() ([]manifest.File, error) {
+func Files(rules injection.Rules) ([]manifest.File, error) {
 	var files []manifest.File
-	rules := injection.DefaultRules()
 	all, optional, pressure := injection.Everywhere(), injection.Optional(), injection.Pressure()
 	for _, b := range backEnds {
 		resources := map[string][]runtime.Object{"inject.yaml": b.inject(all, rules)}
@@ -64,7 +63,7 @@ func Files() ([]manifest.File, error) {
 		files = append(files, made...)
 		made, err = component(b.component+pressure.Suffix,
 			b.about+"\n# Adds /proc/pressure to pods of the RuntimeClass "+injection.CrunClass+". runc refuses such a mount, and the pod fails.",
-			map[string][]runtime.Object{"inject.yaml": b.inject(pressure, injection.PressureRules())})
+			map[string][]runtime.Object{"inject.yaml": b.inject(pressure, rules.OnlyCrun())})
 		if err != nil {
 			return nil, err
 		}

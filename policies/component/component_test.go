@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/podview/podview/policies/fixture"
+	"github.com/podview/podview/policies/injection"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 const root = "../.."
 
 func TestUpToDate(t *testing.T) {
-	files, err := Files()
+	files, err := Files(injection.DefaultRules())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func TestSameCEL(t *testing.T) {
 // Flux replaces ${…} and Kyverno's own variables are {{…}}: no policy may
 // have the one, only ClusterPolicies the other.
 func TestNoSubstitution(t *testing.T) {
-	files, err := Files()
+	files, err := Files(injection.DefaultRules())
 	if err != nil {
 		t.Fatal(err)
 	}
