@@ -27,7 +27,11 @@ func TestUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range append(append(files, patched...), complete) {
+	releases, err := Releases(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range append(append(files, patched...), complete, releases) {
 		if err := f.Check(root); err != nil {
 			t.Error(err)
 		}

@@ -69,7 +69,11 @@ func run(root string, check bool) error {
 	if err != nil {
 		return err
 	}
-	return do(append(append(files, patched...), complete), root, check)
+	releases, err := component.Releases(root)
+	if err != nil {
+		return err
+	}
+	return do(append(append(files, patched...), complete, releases), root, check)
 }
 
 func do(files []manifest.File, root string, check bool) error {
