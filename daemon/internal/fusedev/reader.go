@@ -44,9 +44,11 @@ func (r *reader) run(stop int) error {
 		if stop >= 0 && stopped(r.conn.fd, stop) {
 			return nil
 		}
-		_, err := unix.Read(r.conn.fd, r.slot)
+		n, err := unix.Read(r.conn.fd, r.slot)
 		switch {
 		case err == nil:
+			// What is behind it in the slot is of an earlier request.
+			binary.NativeEndian.PutUint32(r.slot, uint32(n))
 			if r.answer() {
 				return errLeft
 			}
