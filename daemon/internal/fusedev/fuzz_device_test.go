@@ -30,11 +30,15 @@ const (
 	opGetattr     = 3
 	opReadlink    = 5
 	opRead        = 15
+	opRelease     = 18
 	opReaddir     = 28
 	opInterrupt   = 36
 	opNotifyReply = 41
 	opBatchForget = 42
 )
+
+// meminfo is the node of /proc/meminfo, which is the same in every podview.
+const meminfo = 0x8918b20ae6ad5038
 
 // Sizes of struct fuse_in_header and fuse_out_header.
 const (

@@ -68,8 +68,31 @@ func addRequests(f *testing.F) {
 		f.Add(input(asKernel, part...))
 		f.Add(input(resent, part...))
 	}
+	// A file is closed, and another one is read from its middle.
+	f.Add(input(asKernel, read(1, 11, 0), release(11), read(2, 12, 5), read(3, 13, textBytes-1), read(3, 13, 1<<63), read(3, 13, 5)))
+	huge := request(opReaddir, 5, 40)
+	binary.NativeEndian.PutUint32(huge[56:], 1<<32-1)
+	f.Add(input(asKernel, huge))
 	f.Add(input(0, request(opRead, 1, 24), []byte{80, 0, 0, 0}))
 	f.Add(input(0, []byte{0}, make([]byte, fusedev.SlotBytes)))
+}
+
+// read is one of /proc/meminfo by a thread.
+func read(tid uint32, handle, offset uint64) []byte {
+	r := request(opRead, 100+uint64(tid), 40)
+	binary.NativeEndian.PutUint64(r[16:], meminfo)
+	binary.NativeEndian.PutUint32(r[32:], tid)
+	binary.NativeEndian.PutUint64(r[40:], handle)
+	binary.NativeEndian.PutUint64(r[48:], offset)
+	binary.NativeEndian.PutUint32(r[56:], 4096)
+	r[60] = 2 // FUSE_READ_LOCKOWNER
+	return r
+}
+
+func release(handle uint64) []byte {
+	r := request(opRelease, 200, 24)
+	binary.NativeEndian.PutUint64(r[40:], handle)
+	return r
 }
 
 // FuzzDevice sends what a kernel could, and what none does, to a connection
