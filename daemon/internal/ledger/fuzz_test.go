@@ -242,6 +242,7 @@ func FuzzLedger(f *testing.F) {
 		f.Add([]byte{3, byte(i), 0, 0, 0, 0, byte(i) + 1, 0, 0, 0})
 	}
 	f.Add([]byte{1, 0, handleAt / 2, 0, 8, 0, 255, 255, 255})
+	f.Add([]byte{1, 0, initBytesAt / 2, 0, 8, 0, 255, 255, 255, 0})
 	f.Fuzz(func(t *testing.T, input []byte) {
 		for _, r := range u.regions {
 			copy(r.now, r.before)
