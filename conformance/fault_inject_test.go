@@ -1,0 +1,217 @@
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/podview/podview/daemon/paths"
+)
+
+// own, or the host's: what a container may read while something is broken.
+// Never nothing, and no error that the host's file does not give.
+func (c *container) ownOrHosts(t testing.TB, when string, mib int) (own bool) {
+	t.Helper()
+	files := []string{"/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/proc/uptime", "/proc/loadavg", "/proc/diskstats", "/proc/swaps",
+		paths.CPUDir + "/online", paths.CPUDir + "/present", paths.NodeDir + "/node0/meminfo", "/proc/pressure/cpu"}
+	for _, file := range files {
+		want := kernel().tryRead(t, file)
+		switch got := c.tryRead(t, file); {
+		case got.Errno != 0 && got.Errno != want.Errno:
+			t.Errorf("%s: %s: %v, the host's: %v", when, file, got.Errno, want.Errno)
+		case got.Errno == 0 && len(got.Data) == 0 && len(want.Data) > 0:
+			t.Errorf("%s: %s is blank", when, file)
+		case file == "/proc/meminfo":
+			const key = "MemTotal"
+			total, hosts := linesWith(string(got.Data), key), linesWith(string(want.Data), key)
+			if own = total == fmt.Sprintf("%s: %14d kB\n", key, mib<<10); !own && total != hosts {
+				t.Errorf("%s: %q, the host has %q", when, total, hosts)
+			}
+		}
+	}
+	var names []Entry
+	if err := c.try("ReadDir", c.path(paths.CPUDir), &names); err != nil || len(names) == 0 {
+		t.Errorf("%s: %s has %d names, %v", when, paths.CPUDir, len(names), err)
+	}
+	return own
+}
+
+// comesBack waits for the container's own figures.
+func (c *container) comesBack(t *testing.T, mib int) {
+	t.Helper()
+	eventually(t, "the container's view", func() bool { return c.ownOrHosts(t, "afterwards", mib) })
+}
+
+// noMoreFiles keeps a process from opening any; restore ends that.
+func noMoreFiles(t *testing.T, pid int) (restore func()) {
+	t.Helper()
+	var before unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &before); err != nil {
+		t.Fatal(err)
+	}
+	least := uint64(0)
+	for ; exists(fmt.Sprintf("/proc/%d/fd/%d", pid, least)); least++ {
+	}
+	none := unix.Rlimit{Cur: least, Max: before.Max}
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &none, nil); err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = unix.Prlimit(pid, unix.RLIMIT_NOFILE, &before, nil) }
+}
+
+func smallContainer(t *testing.T, view string, mib int) *container {
+	t.Helper()
+	return startIn(t, newGroup(t, podPath()+"/"+ctrName("f"), limits{memoryMiB: mib, cpuMilli: 1000}), view)
+}
+
+// TestWorkerIsOutOfDescriptors: with what it has open, and the host's files
+// where that is not enough.
+func TestWorkerIsOutOfDescriptors(t *testing.T) {
+	daemon := privateServe(t)
+	known := smallContainer(t, daemon.dir, 100)
+	known.comesBack(t, 100)
+	never := smallContainer(t, daemon.dir, 120)
+	restore := noMoreFiles(t, daemon.worker(t))
+	for range 3 {
+		known.ownOrHosts(t, "no descriptors", 100)
+		never.ownOrHosts(t, "no descriptors, a new container", 120)
+	}
+	restore()
+	known.comesBack(t, 100)
+	never.comesBack(t, 120)
+}
+
+// TestHolderIsOutOfDescriptors: it can't start a worker then.
+func TestHolderIsOutOfDescriptors(t *testing.T) {
+	daemon := privateServe(t)
+	c := smallContainer(t, daemon.dir, 100)
+	c.comesBack(t, 100)
+	restore := noMoreFiles(t, daemon.cmd.Process.Pid)
+	for n := range 3 { // the one on standby comes first
+		if worker, err := atWork(daemon.cmd.Process.Pid); err == nil {
+			_ = unix.Kill(worker, unix.SIGKILL)
+		}
+		c.ownOrHosts(t, fmt.Sprintf("no descriptors, worker %d was killed", n), 100)
+	}
+	daemon.says(t, "No worker stays alive")
+	c.ownOrHosts(t, "no descriptors, no worker", 100)
+	restore()
+	c.comesBack(t, 100)
+}
+
+// TestNoProcesses: the cgroup that podview is in is full, so no worker can be
+// started, nor a thread.
+func TestNoProcesses(t *testing.T) {
+	daemon := privateServe(t)
+	c := smallContainer(t, daemon.dir, 100)
+	c.comesBack(t, 100)
+	holder := daemon.cmd.Process.Pid
+	g := newGroup(t, "full", limits{})
+	limit := g.file(t, "pids", "pids.max")
+	for _, pid := range append(childrenOf(holder), holder) {
+		g.add(t, pid)
+	}
+	t.Cleanup(func() { daemon.cmd.Process.Kill(); <-daemon.exited }) // before the cgroup goes
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", holder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writeFile(limit, strconv.Itoa(len(threads))); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 6 {
+		if worker, err := atWork(holder); err == nil {
+			_ = unix.Kill(worker, unix.SIGKILL)
+		}
+		c.ownOrHosts(t, fmt.Sprintf("no processes, worker %d was killed", n), 100)
+	}
+	daemon.says(t, "No worker stays alive")
+	for range 5 {
+		c.ownOrHosts(t, "no processes", 100)
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err := writeFile(limit, "max"); err != nil {
+		t.Fatal(err)
+	}
+	c.comesBack(t, 100)
+	if err := daemon.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// givesEIO is a file that can be opened, and not read: EIO.
+func givesEIO(t *testing.T) string {
+	t.Helper()
+	file := fmt.Sprintf("/proc/%d/mem", os.Getpid()) // nothing is at address 0
+	if _, err := os.ReadFile(file); err == nil || !strings.Contains(err.Error(), syscall.EIO.Error()) {
+		t.Skipf("%s: %v, not EIO", file, err)
+	}
+	return file
+}
+
+// covered has a file in the place of another until uncover.
+func covered(t *testing.T, with, file string) (uncover func()) {
+	t.Helper()
+	if err := unix.Mount(with, file, "", unix.MS_BIND, ""); err != nil {
+		t.Fatalf("on %s: %v", file, err)
+	}
+	done := false
+	uncover = func() {
+		if !done {
+			done = true
+			_ = unix.Unmount(file, unix.MNT_DETACH)
+		}
+	}
+	t.Cleanup(uncover)
+	return uncover
+}
+
+// TestCgroupFilesAreBroken: each file of a container's cgroups in turn gives
+// EIO when it is read, or can't be opened.
+func TestCgroupFilesAreBroken(t *testing.T) {
+	daemon := privateServe(t, "--stat-cache=0", "--kept-files=0")
+	c := smallContainer(t, daemon.dir, 100)
+	c.comesBack(t, 100)
+	h, err := machine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(t.TempDir(), "socket") // ENXIO
+	if err := unix.Mknod(socket, unix.S_IFSOCK|0o600, 0); err != nil {
+		t.Fatal(err)
+	}
+	hosts, n := 0, 0
+	seen := map[string]bool{}
+	for _, dir := range h.all {
+		files, err := filepath.Glob(filepath.Join(dir, c.group.path, "[cm]*.*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if st, err := os.Stat(file); err != nil || !st.Mode().IsRegular() || st.Mode().Perm()&0o400 == 0 || seen[file] {
+				continue
+			}
+			seen[file] = true
+			for _, with := range []string{givesEIO(t), socket} {
+				uncover := covered(t, with, file)
+				n++
+				if !c.ownOrHosts(t, file+" is "+with, 100) {
+					hosts++
+				}
+				uncover()
+			}
+		}
+	}
+	t.Logf("%d faults, %d times the host's meminfo", n, hosts)
+	if hosts == 0 {
+		t.Error("no fault has done anything")
+	}
+	c.comesBack(t, 100)
+}
