@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -214,4 +215,123 @@ func TestCgroupFilesAreBroken(t *testing.T) {
 		t.Error("no fault has done anything")
 	}
 	c.comesBack(t, 100)
+}
+
+// TestHostFilesAreBroken: each of the host's files in turn gives EIO. Then
+// that file may, and others don't.
+func TestHostFilesAreBroken(t *testing.T) {
+	needRoot(t)
+	proc := filepath.Join(t.TempDir(), "proc")
+	if err := os.Mkdir(proc, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	covered(t, "/proc", proc)
+	daemon := privateServe(t, "--host-proc", proc, "--stat-cache=0", "--kept-files=0")
+	c := smallContainer(t, daemon.dir, 100)
+	c.comesBack(t, 100)
+	for _, path := range emulatedHere() {
+		name, isProc := strings.CutPrefix(path, "/proc/")
+		if !isProc {
+			continue
+		}
+		uncover := covered(t, givesEIO(t), filepath.Join(proc, name))
+		for _, other := range emulatedHere() {
+			if st, err := os.Stat(other); err != nil || st.IsDir() {
+				continue
+			}
+			got := c.tryRead(t, other)
+			if got.Errno != 0 && (other != path || got.Errno != syscall.EIO) || got.Errno == 0 && len(got.Data) == 0 {
+				t.Errorf("without %s: %s: %d bytes, %v", path, other, len(got.Data), got.Errno)
+			}
+		}
+		uncover()
+	}
+	c.comesBack(t, 100)
+}
+
+// TestProcessesFilesAreBroken: who reads can't be told.
+func TestProcessesFilesAreBroken(t *testing.T) {
+	needRoot(t)
+	proc := filepath.Join(t.TempDir(), "proc")
+	if err := os.Mkdir(proc, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	covered(t, "/proc", proc)
+	daemon := privateServe(t, "--host-proc", proc, "--stat-cache=0", "--kept-files=0")
+	c := smallContainer(t, daemon.dir, 100)
+	c.comesBack(t, 100)
+	for _, name := range []string{"cgroup", "stat", "status", "oom_score_adj"} {
+		file := fmt.Sprintf("%s/%d/%s", proc, c.pid, name)
+		uncover := covered(t, givesEIO(t), file)
+		c.ownOrHosts(t, file+" is broken", 100)
+		uncover()
+	}
+	c.comesBack(t, 100)
+}
+
+// TestRunDirIsFull: a podview that can't have a lock does not start, and says
+// so; one that can't have a socket serves all the same.
+func TestRunDirIsFull(t *testing.T) {
+	needRoot(t)
+	run := t.TempDir()
+	if err := unix.Mount("tmpfs", run, "tmpfs", 0, "size=4k,nr_inodes=2"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(run, unix.MNT_DETACH) })
+	if err := os.WriteFile(filepath.Join(run, "full"), make([]byte, 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := startServe(podviewBinary(t), filepath.Join(t.TempDir(), "view"), "--run-dir", run); err == nil || !strings.Contains(err.Error(), run+"/lock") {
+		t.Errorf("without room for the lock: %v", err)
+	}
+	if err := os.Rename(filepath.Join(run, "full"), filepath.Join(run, "lock")); err != nil {
+		t.Fatal(err)
+	}
+	daemon := privateServe(t, "--run-dir", run)
+	daemon.says(t, "no space left")
+	c := smallContainer(t, daemon.dir, 100)
+	c.comesBack(t, 100)
+	_ = unix.Kill(daemon.worker(t), unix.SIGKILL)
+	c.ownOrHosts(t, "the run directory is full", 100)
+	c.comesBack(t, 100)
+}
+
+// TestMemoryRunsOut: the cgroup that podview is in is too small for a worker.
+func TestMemoryRunsOut(t *testing.T) {
+	daemon := privateServe(t)
+	c := smallContainer(t, daemon.dir, 100)
+	c.comesBack(t, 100)
+	holder := daemon.cmd.Process.Pid
+	if score, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", holder)); err != nil || string(score) != "-1000\n" {
+		t.Skipf("the OOM killer may choose the holder, whose oom_score_adj is %q (%v)", score, err)
+	}
+	g := newGroup(t, "small", limits{memoryMiB: 200})
+	for _, pid := range append(childrenOf(holder), holder) {
+		g.add(t, pid)
+	}
+	t.Cleanup(func() { daemon.cmd.Process.Kill(); <-daemon.exited }) // before the cgroup goes
+	file := "memory.limit_in_bytes"
+	if h, err := machine(); err == nil && h.v2() {
+		file = "memory.max"
+	}
+	file = g.file(t, "memory", file)
+	for mib := 24; mib >= 12; mib -= 3 {
+		if err := writeFile(file, strconv.Itoa(mib<<20)); errors.Is(err, unix.EBUSY) {
+			t.Logf("%d MiB are in use and can't be taken", mib)
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if worker, err := atWork(holder); err == nil {
+				_ = unix.Kill(worker, unix.SIGKILL)
+			}
+			c.ownOrHosts(t, fmt.Sprintf("%d MiB", mib), 100)
+		}
+	}
+	g.set(t, limits{memoryMiB: 200})
+	c.comesBack(t, 100)
+	if err := daemon.stop(); err != nil {
+		t.Error(err)
+	}
 }
