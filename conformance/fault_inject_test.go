@@ -335,3 +335,66 @@ func TestMemoryRunsOut(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSuccessorIsNotHeard: the podview that serves has no descriptor to talk
+// to it. It waits, and takes the mount when it can.
+func TestSuccessorIsNotHeard(t *testing.T) {
+	binary, dir := podviewBinary(t), filepath.Join(t.TempDir(), "view")
+	old := serveOn(t, dir)
+	c := smallContainer(t, dir, 100)
+	c.comesBack(t, 100)
+	restore := noMoreFiles(t, old.cmd.Process.Pid)
+	next := launchOn(t, binary, dir)
+	old.says(t, "Can't hear a podview that asks for the mount")
+	if !c.ownOrHosts(t, "no descriptors to hand over with", 100) {
+		t.Error("the container sees the host, though its worker is well")
+	}
+	restore()
+	next.says(t, "Took over the mount")
+	old.endStandby(t)
+	c.comesBack(t, 100)
+	if err := next.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWorkerIsOutOfAddressSpace: Go ends a process that needs more and gets
+// none. The next worker has it again.
+func TestWorkerIsOutOfAddressSpace(t *testing.T) {
+	daemon := privateServe(t)
+	known := smallContainer(t, daemon.dir, 100)
+	known.comesBack(t, 100)
+	worker := daemon.worker(t)
+	defer noMoreMemory(t, worker)()
+	containers := []*container{known}
+	for range 3 {
+		containers = append(containers, smallContainer(t, daemon.dir, 100))
+	}
+	for range 20 {
+		for _, c := range containers {
+			c.ownOrHosts(t, "no address space", 100)
+		}
+	}
+	_ = unix.Kill(worker, unix.SIGKILL)
+	for _, c := range containers {
+		c.comesBack(t, 100)
+	}
+}
+
+// noMoreMemory keeps a process from mapping more than it has; restore ends that.
+func noMoreMemory(t *testing.T, pid int) (restore func()) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kB uint64
+	if _, err := fmt.Sscanf(linesWith(string(status), "VmSize:"), "VmSize: %d kB", &kB); err != nil {
+		t.Fatal(err)
+	}
+	var before unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: kB << 10, Max: unix.RLIM_INFINITY}, &before); err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = unix.Prlimit(pid, unix.RLIMIT_AS, &before, nil) }
+}
