@@ -109,6 +109,24 @@ func (f *Files[K, V]) evict(key K, open *file[V]) {
 	}
 }
 
+// spare closes a file that has a descriptor, unless there is none. What is
+// known of those that are missing goes as well.
+func (f *Files[K, V]) spare() bool {
+	for {
+		f.mu.Lock()
+		open := f.leastUsed()
+		f.mu.Unlock()
+		if open == nil {
+			return false
+		}
+		had := open.fd >= 0
+		open.release()
+		if had {
+			return true
+		}
+	}
+}
+
 func (f *Files[K, V]) sweep() {
 	var idle []*file[V]
 	f.mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestFilesBound reads more files than may be kept.
@@ -161,4 +163,42 @@ func TestCrowdMakesRoomForItself(t *testing.T) {
 	byKey.kept.Sweep()
 	byValue.kept.Sweep()
 	byValue.kept.Sweep()
+}
+
+// TestNoDescriptorIsFree: a file that is kept makes room.
+func TestNoDescriptorIsFree(t *testing.T) {
+	kept := NewKept(10)
+	f, other := newTestFiles(kept), newTestFiles(kept.Part(5))
+	for range 3 {
+		_, _, err := other.Append(nil, write(t, []byte("kept")))
+		wantText(t, "", nil, err)
+	}
+	late := write(t, []byte("late"))
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	free, err := unix.Dup(0) // the lowest
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(free)
+	none := unix.Rlimit{Cur: uint64(free), Max: before.Max}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	text, _, err := f.Append(nil, late)
+	_, _, missing := f.Append(nil, late+".missing")
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	wantText(t, "late", text, err)
+	if !IsMissing(missing) {
+		t.Errorf("a file that is not there: %v", missing)
+	}
+	for kept.Spare() {
+	}
+	if n := kept.Open(); n != 0 {
+		t.Errorf("%d are kept after all were closed", n)
+	}
 }
