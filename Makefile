@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 .PHONY: build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
 	conformance conformance-host conformance-vm nri nri-vm soak compare-faults clean help \
-	conformance-vm-v1 conformance-programs conformance-programs-vm compare-programs generate-syscalls syscalls-check bin/asker \
+	vuln conformance-race conformance-vm-v1 conformance-programs conformance-programs-vm compare-programs generate-syscalls syscalls-check bin/asker \
 	bench bench-smoke bench-docs bench-programs e2e e2e-up e2e-down e2e-programs \
 	bin/conformance.test bin/podview.earlier bin/podview-image.tar
 
@@ -15,6 +15,9 @@ MODULES := $(dir $(wildcard go.mod */go.mod */*/go.mod))
 RACE := $(shell CGO_ENABLED=1 go env CC | xargs which >/dev/null 2>&1 && echo -race)
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(CURDIR)/.cache/staticcheck-$(STATICCHECK_VERSION)/staticcheck
+GOVULNCHECK_VERSION := v1.9.0
+GOVULNCHECK := $(CURDIR)/.cache/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
+VULNDB ?= https://vuln.go.dev
 KYVERNO_VERSION := $(shell awk '$$1 == "github.com/kyverno/kyverno" { print $$2; exit }' conformance/kyverno/go.mod)
 KYVERNO := $(CURDIR)/.cache/kyverno-$(KYVERNO_VERSION)/kubectl-kyverno
 KUBECTL_VERSION := $(shell awk '$$1 == "k8s.io/kubernetes" { print $$2; exit }' conformance/kubectl/go.mod)
@@ -35,7 +38,7 @@ build: ## bin/podview and bin/podview-nri, static binaries
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview-nri ./daemon/podview-nri
 
 test: ## everything below that checks, then a summary with every skipped test
-	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check policies kyverno image render demo syscalls-check conformance-host conformance-programs nri bench-smoke conformance-vm conformance-vm-v1 conformance-programs-vm
+	@MAKE="$(MAKE)" .ci/steps deps build lint vuln unit fuzz generate-check policies kyverno image render demo syscalls-check conformance-host conformance-race conformance-programs nri bench-smoke conformance-vm conformance-vm-v1 conformance-programs-vm
 
 deps: ## install what the tests need (root on Debian), or say what is missing
 	@conformance/install.sh
@@ -47,10 +50,16 @@ lint: ## gofmt, go vet and staticcheck on every module
 		{ echo "SKIP: staticcheck $(STATICCHECK_VERSION) cannot be installed"; exit 0; }; \
 	for module in $(MODULES); do (cd $$module && $(STATICCHECK) ./...); done
 
+vuln: ## fail when the daemon calls what VULNDB=https://vuln.go.dev knows to be vulnerable
+	@[ -x $(GOVULNCHECK) ] || GOBIN=$(dir $(GOVULNCHECK)) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) || \
+		{ echo "SKIP: govulncheck $(GOVULNCHECK_VERSION) cannot be installed"; exit 0; }; \
+	.ci/vuln $(GOVULNCHECK) $(VULNDB)
+
 unit: ## go test with the race detector
 	@[ -n "$(RACE)" ] || echo "SKIP: race detector: no C compiler"
 	$(if $(RACE),CGO_ENABLED=1 )go test -v -count=1 $(RACE) ./...
 	$(if $(RACE),go test -v -count=1 -run Garbage ./daemon/internal/pipeline)
+	$(if $(RACE),CGO_ENABLED=0 go test -v -count=1 ./daemon/internal/confine)
 
 fuzz: ## each Fuzz function for FUZZTIME=100000x runs, a few seconds
 	@.ci/fuzz $(FUZZTIME)
@@ -135,6 +144,18 @@ conformance: bin/conformance.test ## run the suite on a mounted tree: make confo
 conformance-host: build bin/podview.earlier bin/conformance.test ## run the suite on this machine's kernel
 	@[ -w /dev/fuse ] && unshare --mount true || { echo "SKIP: needs root, CAP_SYS_ADMIN and /dev/fuse"; exit 0; }; \
 	PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 10m -test.skip TestRealPrograms
+
+# The parts that run at once, by a daemon that tells of races. A process that
+# ends waits a second otherwise, which is longer than readers should.
+RACES := $(CURDIR)/.cache/races
+RACE_TESTS := ^Test(WorkerIsKilled|WorkerIsToldToEnd|WorkerCanNotStay|HandOver|ConnectionIsEnded|HeldFiles|ManyInnerCgroups|LoadIsTheContainers|ReadsOfOneByte|ContainersNeverMix|ReattachAfterKill|SlowCgroup|CountersSurviveLiveLimits|WorkerIsOutOfDescriptors|HolderIsOutOfDescriptors|PortsAreBounded)$$
+conformance-race: bin/conformance.test ## floods, kills and hand-overs by a podview with the race detector
+	@[ -n "$(RACE)" ] || { echo "SKIP: race detector: no C compiler"; exit 0; }; \
+	[ -w /dev/fuse ] && unshare --mount true || { echo "SKIP: needs root, CAP_SYS_ADMIN and /dev/fuse"; exit 0; }; \
+	rm -rf $(RACES) && mkdir -p $(RACES) && CGO_ENABLED=1 go build -race -trimpath -ldflags "-X main.version=race" -o bin/podview.race ./daemon && \
+	status=0; GORACE="halt_on_error=0 exitcode=0 atexit_sleep_ms=0 log_path=$(RACES)/report" PODVIEW=$(CURDIR)/bin/podview.race \
+		bin/conformance.test -test.v -test.timeout 10m -test.run '$(RACE_TESTS)' || status=1; \
+	for report in $(RACES)/report.*; do [ ! -e $$report ] || { echo "$$report:"; cat $$report; status=1; }; done; exit $$status
 
 conformance-vm: build bin/podview.earlier bin/conformance.test ## run the suite in a cgroup-v2-only VM
 	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \

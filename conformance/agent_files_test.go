@@ -63,11 +63,12 @@ func (a *Agent) ReadChunks(c Chunks, r *Result) error {
 }
 
 // OpenArgs asks for a file to be opened and kept. UID 0 is the agent's own; any
-// other is the user's and the only group's.
+// other is the user's and the only group's; with RootsGroup that is root's.
 type OpenArgs struct {
-	Path  string
-	Flags int
-	UID   int
+	Path       string
+	Flags      int
+	UID        int
+	RootsGroup bool
 }
 
 // Open opens a file and keeps it open; the handle is its descriptor.
@@ -83,7 +84,11 @@ func (a *Agent) Open(args OpenArgs, reply *struct {
 			if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); errno != 0 {
 				return errno
 			}
-			if err := errors.Join(unix.Setfsgid(args.UID), unix.Setfsuid(args.UID)); err != nil {
+			gid := args.UID
+			if args.RootsGroup {
+				gid = 0
+			}
+			if err := errors.Join(unix.Setfsgid(gid), unix.Setfsuid(args.UID)); err != nil {
 				return err
 			}
 			return openKept(args, &reply.Handle, &reply.Errno)

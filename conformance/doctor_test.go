@@ -11,7 +11,7 @@ import (
 func TestDoctor(t *testing.T) {
 	needRoot(t)
 	stdout, stderr, code := runHere(t, exec.Command(podviewBinary(t), "doctor"))
-	if code != 0 || strings.Contains(stdout, "UNFIT") || !strings.Contains(stdout, "fit    cgroups (") || !strings.Contains(stdout, "\nfit    cheap reads") {
+	if code != 0 || strings.Contains(stdout, "UNFIT") || !strings.Contains(stdout, "fit    cgroups (") || !strings.Contains(stdout, "\nfit    cheap reads") || !strings.Contains(stdout, "\nfit    confined processes") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	cmd := exec.Command(podviewBinary(t), "doctor")

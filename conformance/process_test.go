@@ -81,11 +81,17 @@ func (p *process) tryRead(t testing.TB, path string) (r Result) {
 
 func (p *process) open(t testing.TB, path string, flags, uid int) (handle int, errno syscall.Errno) {
 	t.Helper()
+	return p.openAs(t, OpenArgs{Path: path, Flags: flags, UID: uid})
+}
+
+func (p *process) openAs(t testing.TB, args OpenArgs) (handle int, errno syscall.Errno) {
+	t.Helper()
 	var reply struct {
 		Handle int
 		Errno  syscall.Errno
 	}
-	p.call(t, "Open", OpenArgs{p.path(path), flags, uid}, &reply)
+	args.Path = p.path(args.Path)
+	p.call(t, "Open", args, &reply)
 	if reply.Errno == 0 {
 		t.Cleanup(func() { _ = p.try("Close", reply.Handle, new(syscall.Errno)) })
 	}

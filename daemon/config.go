@@ -10,6 +10,7 @@ import (
 
 	"github.com/podview/podview/daemon/internal/cgroup/detect"
 	"github.com/podview/podview/daemon/internal/cgroup/tree"
+	"github.com/podview/podview/daemon/internal/fusefs"
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/pipeline"
@@ -93,3 +94,9 @@ func boottime() uint64 {
 	}
 	return uint64(t.Nano())
 }
+
+// What fusefs asks for if a tree has it.
+var (
+	_ fusefs.OwnedTree   = (*pipeline.Pipeline)(nil)
+	_ fusefs.GuardedTree = (*pipeline.Pipeline)(nil)
+)

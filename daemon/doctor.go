@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/podview/podview/daemon/internal/confine"
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/syscallview"
@@ -92,6 +93,7 @@ func diagnose(c *serveConfig) []diagnosis {
 		{"hostPath volumes of the -optional policies", optional, noVolume(c, true)},
 		{"every emulated file", optional, absent(c)},
 		{"cheap reads: the kernel reports changes of cgroups", optional, errWatching},
+		{"confined processes: the kernel refuses what is not on a list", optional, confine.Filters()},
 	}
 	kernel, err := syscallview.Open()
 	for _, f := range syscallview.Features {

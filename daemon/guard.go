@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 
+	"github.com/podview/podview/daemon/internal/confine"
 	"github.com/podview/podview/daemon/internal/fusedev"
 	"github.com/podview/podview/daemon/internal/holder"
 )
@@ -44,6 +45,7 @@ func guard(args []string) int {
 	}
 	// It ends after the holder, whoever else is told to end.
 	signal.Ignore(unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGPIPE)
+	sayUnconfined(guardCommand, confine.Guard())
 	awaitEnd(os.NewFile(holder.AliveFD, "alive"))
 	cleared, err := takeOff(&c)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/podview/podview/daemon/internal/confine"
 	"github.com/podview/podview/daemon/internal/holder"
 )
 
@@ -71,6 +72,7 @@ func answerProbes(args []string) int {
 	if err != nil {
 		return fail(probesCommand, err)
 	}
+	sayUnconfined(probesCommand, confine.Probes())
 	go func() {
 		awaitEnd(os.NewFile(acquiredFD, "acquired"))
 		p.acquired.Store(true)

@@ -105,6 +105,7 @@ func serveUntilSignal(c *serveConfig, args []string) error {
 	if err := fit(c); err != nil {
 		return err
 	}
+	limitMemory(holderBytes)
 	if err := hostCgroupNamespace(c); err != nil {
 		klog.ErrorS(err, "Containers will see the host's figures")
 	}

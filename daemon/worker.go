@@ -22,6 +22,7 @@ import (
 	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/ledger"
 	"github.com/podview/podview/daemon/internal/metrics"
+	"github.com/podview/podview/daemon/internal/pipeline"
 )
 
 // workerCommand is how serve starts itself to answer requests.
@@ -39,12 +40,13 @@ func worker(args []string) int {
 }
 
 // work answers until the connection ends or the holder says so. Everything
-// that takes time comes before the gate; what depends on how the worker
-// before this one ended comes after it.
+// that takes time or privileges comes before the gate; what depends on how the
+// worker before this one ended comes after it.
 func work(c *serveConfig) error {
 	// A log that nobody reads any more must not end the worker.
 	signal.Ignore(unix.SIGPIPE)
 	fusedev.Tune(c.readers)
+	limitMemory(workerBytes)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
 	shared, err := ledger.Open(os.NewFile(holder.LedgerFD, "ledger"))
@@ -62,16 +64,13 @@ func work(c *serveConfig) error {
 	}
 	files := fusefs.New(p, viewPaths(c.root))
 	files.Measure(func(path string) ([]byte, error) { return host.ReadFile(c.root.Path(path), nil) })
-	conn := fusedev.NewConn(holder.DeviceFD, files, shared.Slots())
-	conn.Readers, conn.Answered, conn.Deadline = c.readers, shared.Answered(), c.readDeadline
-	conn.Whose, conn.Lot = p.Owner, shared.Lot()
-	late := files.Late(hostOnly)
-	instead := files.Instead(hostOnly)
+	conn := c.connection(files, p, shared)
+	late, instead := files.Late(hostOnly), files.Instead(hostOnly)
 	conn.Late, conn.Host, conn.Missed = late, instead, missed(counters)
-	if c.readDeadline == 0 {
-		conn.Deadline = math.MaxInt64
-	}
 	if err := conn.Adopt(shared.Init()); err != nil {
+		return err
+	}
+	if err := confineWorker(c, p, shared); err != nil {
 		return err
 	}
 	if err := waitAtGate(); err != nil {
@@ -89,7 +88,6 @@ func work(c *serveConfig) error {
 	counters.Queued(conn.Queued)
 	counters.Reattached(shared.Replaced().Load, shared.Failed().Load)
 	c.syscalls.report(counters)
-	p.Published, p.Ordered = c.loadPublisher(), c.orderPublisher()
 	if err := serveMetrics(c.metricsAddress, counters); err != nil {
 		klog.ErrorS(err, "No metrics") // not worth a worker's life
 	}
@@ -104,6 +102,17 @@ func work(c *serveConfig) error {
 		// An error, because nil is for a connection that has ended.
 		return errors.New("told to end")
 	}
+}
+
+// connection goes on with the holder's.
+func (c *serveConfig) connection(files *fusefs.FS, p *pipeline.Pipeline, shared *ledger.Ledger) *fusedev.Conn {
+	conn := fusedev.NewConn(holder.DeviceFD, files, shared.Slots())
+	conn.Readers, conn.Answered, conn.Deadline = c.readers, shared.Answered(), c.readDeadline
+	conn.Whose, conn.Lot = p.Owner, shared.Lot()
+	if c.readDeadline == 0 {
+		conn.Deadline = math.MaxInt64
+	}
+	return conn
 }
 
 // missed counts the reads that were answered late, and says so now and then.

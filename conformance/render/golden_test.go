@@ -147,7 +147,7 @@ func TestEitherVolumesOrLabels(t *testing.T) {
 
 // The components that no overlay has, on those that most users start from.
 func TestMonitoring(t *testing.T) {
-	with(t, "with-monitoring", "cgroup-v2", "monitoring", "podmonitor")
+	with(t, "with-monitoring", "kyverno", "monitoring", "podmonitor")
 }
 
 func TestNRIPressure(t *testing.T) {

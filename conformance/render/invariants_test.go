@@ -11,7 +11,10 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // namespaced has every kind that is shipped. A kind that is new here must be
@@ -81,13 +84,46 @@ func checkDaemonSet(t *testing.T, d appsv1.DaemonSet) {
 	if *spec.AutomountServiceAccountToken || spec.HostNetwork || !spec.HostPID {
 		t.Errorf("%s: token %t, host network %t, host PIDs %t", d.Name, *spec.AutomountServiceAccountToken, spec.HostNetwork, spec.HostPID)
 	}
-	rolling := d.Spec.UpdateStrategy.RollingUpdate
-	if rolling.MaxSurge.IntValue() != 1 || rolling.MaxUnavailable.IntValue() != 0 {
-		t.Errorf("%s: a rollout is no hand-over: %v", d.Name, rolling)
-	}
+	checkRollout(t, d)
 	checkVolumes(t, d.Name, spec)
 	checkRunDir(t, d.Name, spec)
 	checkProbes(t, d.Name, container)
+}
+
+// checkRollout: each update is a hand-over. A node that is not ready takes one
+// of the surge (kubernetes pkg/controller/daemon/update.go), a node that is none
+// would do so for ever: of three nodes one more may be updated.
+func checkRollout(t *testing.T, d appsv1.DaemonSet) {
+	t.Helper()
+	rolling := d.Spec.UpdateStrategy.RollingUpdate
+	surge, err := intstr.GetScaledValueFromIntOrPercent(rolling.MaxSurge, 3, true)
+	if err != nil || surge < 2 || rolling.MaxUnavailable.IntValue() != 0 || rolling.MaxUnavailable.StrVal != "" {
+		t.Errorf("%s: surge %d of 3 nodes, %v: %v", d.Name, surge, err, rolling)
+	}
+	terms := d.Spec.Template.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+	if len(terms) != 1 { // another would be an alternative
+		t.Fatalf("%s: %d terms", d.Name, len(terms))
+	}
+	selector := labels.NewSelector()
+	for _, e := range terms[0].MatchExpressions {
+		requirement, err := labels.NewRequirement(e.Key, selection.Operator(strings.ToLower(string(e.Operator))), e.Values)
+		if err != nil {
+			t.Fatalf("%s: %v", d.Name, err)
+		}
+		selector = selector.Add(*requirement)
+	}
+	for label, want := range map[string]bool{
+		"eks.amazonaws.com/compute-type=fargate": false, "eks.amazonaws.com/compute-type=hybrid": true, "eks.amazonaws.com/compute-type=auto": true,
+		"type=virtual-kubelet": false, "type=large": true, "kubernetes.io/hostname=a": true,
+	} {
+		key, value, _ := strings.Cut(label, "=")
+		if selector.Matches(labels.Set{key: value}) != want {
+			t.Errorf("%s: runs on a node with %s: %t", d.Name, label, !want)
+		}
+	}
+	if d.Spec.Template.Spec.NodeSelector["kubernetes.io/os"] != "linux" {
+		t.Errorf("%s: runs on Windows", d.Name)
+	}
 }
 
 // checkPlugin: the one other container is the NRI plugin, of the same image

@@ -40,8 +40,9 @@ payload() {
 	[ ! -x "$checkout/bin/podview.earlier" ] || install -m 755 "$checkout/bin/podview.earlier" "$1/usr/bin/podview.earlier"
 	[ ! -x "$checkout/bin/asker.amd64" ] || install -m 755 "$checkout"/bin/asker.* "$1/usr/bin/"
 	[ -z "${CONFORMANCE_TEST:-}" ] || install -m 755 "$CONFORMANCE_TEST" "$1/conformance.test"
+	install -m 644 "$checkout/kustomize/daemonset/daemonset.yaml" "$1/daemonset.yaml"
 	[ -z "$add" ] || cp -rL "$add/." "$1/"
-	{ printf 'PODVIEW=/usr/bin/podview SCRATCH_DISK=/dev/zram1 exec'; printf ' %q' "${command[@]}"; } >"$1/command"
+	{ printf 'PODVIEW=/usr/bin/podview DAEMONSET=/daemonset.yaml SCRATCH_DISK=/dev/zram1 exec'; printf ' %q' "${command[@]}"; } >"$1/command"
 	(cd "$1" && find . | cpio --quiet -o -H newc -R 0:0)
 }
 

@@ -2,6 +2,7 @@ package cel
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/podview/podview/policies/injection"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -14,9 +15,11 @@ func leftAlone(r injection.Rules) []admissionv1.MatchCondition {
 		Name:       "not-opted-out",
 		Expression: label() + fmt.Sprintf(" != %q", injection.Disabled),
 	}, {
-		Name: "not-windows",
-		Expression: fmt.Sprintf("object.spec.?os.?name.orValue(\"\") != %[2]q &&\n"+
-			"object.spec.?nodeSelector[?%[1]q].orValue(\"\") != %[2]q", injection.OSLabel, injection.Windows),
+		Name:       "not-windows",
+		Expression: notWindows,
+	}, {
+		Name:       "not-virtual",
+		Expression: notVirtual,
 	}, {
 		Name:       "not-mirror",
 		Expression: fmt.Sprintf("!(%q in object.metadata.?annotations.orValue({}))", injection.MirrorAnnotation),
@@ -30,6 +33,19 @@ func leftAlone(r injection.Rules) []admissionv1.MatchCondition {
 }
 
 const hostUsers = "host-users"
+
+var notWindows = strings.NewReplacer("LABELS", quote(injection.OSLabels), "TAINTS", quote(injection.OSTaints),
+	"WINDOWS", fmt.Sprintf("%q", injection.Windows)).Replace(`object.spec.?os.?name.orValue("") != WINDOWS &&
+!LABELS.exists(l, object.spec.?nodeSelector[?l].orValue("") == WINDOWS) &&
+!object.spec.?affinity.?nodeAffinity.?requiredDuringSchedulingIgnoredDuringExecution.?nodeSelectorTerms.orValue([]).exists(t,
+  t.?matchExpressions.orValue([]).exists(e, e.key in LABELS && e.operator == "In" && WINDOWS in e.?values.orValue([]))) &&
+!object.spec.?tolerations.orValue([]).exists(t,
+  t.?key.orValue("") in TAINTS && t.?value.orValue("").lowerAscii() == WINDOWS)`)
+
+var notVirtual = labelOf(injection.FargateLabel) + fmt.Sprintf(` == "" &&
+object.spec.?schedulerName.orValue("") != %q &&
+!object.spec.?tolerations.orValue([]).exists(t, t.?key.orValue("") == %q)`,
+	injection.FargateScheduler, injection.VirtualTaint)
 
 func podOptedIn() admissionv1.MatchCondition {
 	return admissionv1.MatchCondition{

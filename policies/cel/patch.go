@@ -36,6 +36,12 @@ func volumes() []admissionv1.Variable {
 		Name: "mounts",
 		Expression: "variables.paths.filter(p, !object.spec.?volumes.orValue([]).exists(v,\n" +
 			"  v.name == p.volume && v.?hostPath.?path.orValue(\"\") != p.host))",
+	}, {
+		Name:       "evictable",
+		Expression: fmt.Sprintf("object.metadata.?annotations[?%q].orValue(\"\")", injection.EvictableVolumes),
+	}, {
+		Name:       "unlisted",
+		Expression: "variables.mounts.map(p, p.volume).filter(v, !(v in variables.evictable.split(\",\")))",
 	}}
 }
 
@@ -57,9 +63,18 @@ variables.absent.map(p,
     hostPath: Object.spec.volumes.hostPath{path: p.host, type: p.type}
   }})`
 
+// evictablePatch: what the user has in the annotation stays as it is.
+var evictablePatch = fmt.Sprintf(`(variables.unlisted.size() == 0 ? [] :
+  (has(object.metadata.annotations) ? [] :
+    [JSONPatch{op: "add", path: "/metadata/annotations", value: Object.metadata.annotations{}}]) +
+  [JSONPatch{op: "add", path: "/metadata/annotations/%s",
+    value: ((variables.evictable == "" ? [] : [variables.evictable]) + variables.unlisted).join(",")}])`,
+	strings.ReplaceAll(injection.EvictableVolumes, "/", "~1"))
+
 // mountPatch is the patch of one list of containers, but for those with
 // procMount: Unmasked whose pod does not insist. A mount of the user's at
-// the path or above it wins. A list of Object values would panic in the API
+// the path, above or below it wins: below, the view may have no such file, and
+// nobody can make one. A privileged container may write to /sys. A list of Object values would panic in the API
 // server (0.36.3), so each mount is an operation of its own.
 func mountPatch(list, only string) string {
 	return strings.NewReplacer("LIST", list, "ONLY", only,
@@ -69,8 +84,9 @@ func mountPatch(list, only string) string {
   (c.?securityContext.?procMount.orValue("") != UNMASKED || INSISTS),
   (has(c.volumeMounts) ? [] :
     [JSONPatch{op: "add", path: "/spec/LIST/" + string(i) + "/volumeMounts", value: []}]) +
-  variables.mounts.filter(p, !c.?volumeMounts.orValue([]).exists(m,
-    (p.path + "/").startsWith(m.mountPath.endsWith("/") ? m.mountPath : m.mountPath + "/")
+  variables.mounts.filter(p, !(p.type == "Directory" && c.?securityContext.?privileged.orValue(false)) && !c.?volumeMounts.orValue([]).exists(m,
+    (p.path + "/").startsWith(m.mountPath.endsWith("/") ? m.mountPath : m.mountPath + "/") ||
+    m.mountPath.startsWith(p.path + "/")
   )).map(p,
     JSONPatch{op: "add", path: "/spec/LIST/" + string(i) + "/volumeMounts/-", value: Object.spec.LIST.volumeMounts{
       name: p.volume,
@@ -81,7 +97,8 @@ func mountPatch(list, only string) string {
 }
 
 var (
-	podPatch = volumePatch + " +\n" + mountPatch("initContainers", "") + " +\n" + mountPatch("containers", "") + "\n"
+	podPatch = volumePatch + " +\n" + mountPatch("initContainers", "") + " +\n" + mountPatch("containers", "") +
+		" +\n" + evictablePatch + "\n"
 	// Only new ephemeral containers: those that exist are immutable.
 	ephemeralPatch = mountPatch("ephemeralContainers",
 		"\n  !oldObject.spec.?ephemeralContainers.orValue([]).exists(o, o.name == c.name) &&") + "\n"

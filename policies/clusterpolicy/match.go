@@ -48,14 +48,27 @@ func exclude(r injection.Rules) *kyverno.MatchResources {
 
 // leftAlone ends with the condition that NRI has no need of.
 func leftAlone(r injection.Rules) []kyverno.Condition {
-	return []kyverno.Condition{
-		condition(`{{ request.object.spec.os.name || '' }}`, "NotEquals", injection.Windows),
-		condition(fmt.Sprintf(`{{ request.object.spec.nodeSelector."%s" || '' }}`, injection.OSLabel), "NotEquals", injection.Windows),
+	return append(notWindows(), []kyverno.Condition{
+		condition(fmt.Sprintf(`{{ request.object.metadata.labels."%s" || '' }}`, injection.FargateLabel), "Equals", ""),
+		condition(`{{ request.object.spec.schedulerName || '' }}`, "NotEquals", injection.FargateScheduler),
+		count(fmt.Sprintf("request.object.spec.tolerations[?key=='%s']", injection.VirtualTaint), "Equals"),
 		condition(fmt.Sprintf(`{{ request.object.metadata.annotations."%s" || '' }}`, injection.MirrorAnnotation), "Equals", ""),
 		condition(`{{ request.object.spec.runtimeClassName || '' }}`, "AnyIn", r.RuntimeClasses),
 		// false || true is true in JMESPath, hence the comparison.
 		condition("{{ request.object.spec.hostUsers == `false` }}", "Equals", false),
+	}...)
+}
+
+func notWindows() []kyverno.Condition {
+	all := []kyverno.Condition{condition(`{{ request.object.spec.os.name || '' }}`, "NotEquals", injection.Windows)}
+	for _, label := range injection.OSLabels {
+		all = append(all, condition(fmt.Sprintf(`{{ request.object.spec.nodeSelector."%s" || '' }}`, label), "NotEquals", injection.Windows))
 	}
+	return append(all,
+		count(fmt.Sprintf("request.object.spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[]"+
+			".matchExpressions[] | [?contains(%s, key) && operator=='In' && contains(values, '%s')]", list(injection.OSLabels), injection.Windows), "Equals"),
+		count(fmt.Sprintf("request.object.spec.tolerations[?contains(%s, key || '') && to_lower(value || '')=='%s']",
+			list(injection.OSTaints), injection.Windows), "Equals"))
 }
 
 func running() kyverno.Condition {

@@ -16,10 +16,13 @@ func podPatches(v injection.Variant) []kyverno.ForEachMutation {
 	for _, m := range v.Mounts {
 		each = append(each, volumePatch(m))
 	}
-	for _, list := range []string{"initContainers", "containers"} {
+	for _, containers := range []string{"initContainers", "containers"} {
 		for _, m := range v.Mounts {
-			each = append(each, mountPatch(list, m, notForeign(m)))
+			each = append(each, mountPatch(containers, m, notForeign(m)))
 		}
+	}
+	for _, m := range v.Mounts {
+		each = append(each, evictablePatch(m))
 	}
 	return each
 }
@@ -49,15 +52,39 @@ func volumePatch(m injection.Mount) kyverno.ForEachMutation {
 	}
 }
 
-func mountPatch(list string, m injection.Mount, also ...kyverno.Condition) kyverno.ForEachMutation {
-	covered := "['" + strings.Join(m.Covered(), "', '") + "']"
+func mountPatch(containers string, m injection.Mount, also ...kyverno.Condition) kyverno.ForEachMutation {
+	theirs := fmt.Sprintf("contains(%s, mountPath)", list(m.Covered()))
+	conditions := append(also, masked())
+	if m.Dir {
+		// Below it the view may have no such file, and nobody can make one.
+		theirs += fmt.Sprintf(" || starts_with(mountPath, '%s/')", m.Path)
+		// A privileged container may write to /sys.
+		conditions = append(conditions, condition("{{ element.securityContext.privileged == `true` }}", "Equals", false))
+	}
 	return kyverno.ForEachMutation{
-		List: "request.object.spec." + list + "[]",
-		AnyAllConditions: &kyverno.AnyAllConditions{AllConditions: append(also, masked(),
-			count(fmt.Sprintf("element.volumeMounts[?contains(%s, mountPath)]", covered), "Equals"),
+		List: "request.object.spec." + containers + "[]",
+		AnyAllConditions: &kyverno.AnyAllConditions{AllConditions: append(conditions,
+			count(fmt.Sprintf("element.volumeMounts[?%s]", theirs), "Equals"),
 		)},
 		PatchesJSON6902: fmt.Sprintf("- op: add\n  path: /spec/%s/{{elementIndex}}/volumeMounts/-\n  value: {name: %s, mountPath: %s, readOnly: true}\n",
-			list, m.Volume, m.Path),
+			containers, m.Volume, m.Path),
+	}
+}
+
+// evictablePatch adds to what the user has in the annotation. The whole patch
+// is one variable: Kyverno takes its value as it is. Into a longer text it
+// would paste the user's, and look for variables in it again. (A strategic
+// merge drops an environment variable that the pod has twice.)
+func evictablePatch(m injection.Mount) kyverno.ForEachMutation {
+	listed := fmt.Sprintf(`request.object.metadata.annotations."%s" || ''`, injection.EvictableVolumes)
+	return kyverno.ForEachMutation{
+		List: "`[1]`",
+		AnyAllConditions: &kyverno.AnyAllConditions{AllConditions: []kyverno.Condition{
+			notForeign(m),
+			condition(fmt.Sprintf("{{ contains(split(%s, ','), '%s') }}", listed, m.Volume), "Equals", false),
+		}},
+		PatchesJSON6902: fmt.Sprintf("{{ to_string([{op: 'add', path: '/metadata/annotations/%s', value: join(',', [%s, '%s'][?@ != ''])}]) }}",
+			strings.ReplaceAll(injection.EvictableVolumes, "/", "~1"), listed, m.Volume),
 	}
 }
 
@@ -72,6 +99,9 @@ func masked() kyverno.Condition {
 func notForeign(m injection.Mount) kyverno.Condition {
 	return count(fmt.Sprintf("request.object.spec.volumes[?name=='%s' && hostPath.path!='%s']", m.Volume, m.HostPath), "Equals")
 }
+
+// list is a JMESPath list of strings.
+func list(values []string) string { return "['" + strings.Join(values, "', '") + "']" }
 
 // count compares the number of elements with 0.
 func count(list string, op kyverno.ConditionOperator) kyverno.Condition {

@@ -39,12 +39,11 @@ var backEnds = []backEnd{
 // Dir is where the components are.
 const Dir = "kustomize/components"
 
-// Files are the components. The pressure variant has no audit: a pod without
-// those mounts still has the view.
-func Files() ([]manifest.File, error) {
+// Files are the components. The optional and the pressure variant have no
+// audit: a pod without those mounts still has the view.
+func Files(rules injection.Rules) ([]manifest.File, error) {
 	var files []manifest.File
-	rules := injection.DefaultRules()
-	all, pressure := injection.Everywhere(), injection.Pressure()
+	all, optional, pressure := injection.Everywhere(), injection.Optional(), injection.Pressure()
 	for _, b := range backEnds {
 		resources := map[string][]runtime.Object{"inject.yaml": b.inject(all, rules)}
 		if b.audit != nil {
@@ -55,9 +54,16 @@ func Files() ([]manifest.File, error) {
 			return nil, err
 		}
 		files = append(files, made...)
+		made, err = component(b.component+optional.Suffix,
+			b.about+"\n# Adds swaps, slabinfo and /sys/devices/system/node. On a kernel that lacks one, such as\n# Docker Desktop's, which has no NUMA, the pods would never start.",
+			map[string][]runtime.Object{"inject.yaml": b.inject(optional, rules)})
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, made...)
 		made, err = component(b.component+pressure.Suffix,
 			b.about+"\n# Adds /proc/pressure to pods of the RuntimeClass "+injection.CrunClass+". runc refuses such a mount, and the pod fails.",
-			map[string][]runtime.Object{"inject.yaml": b.inject(pressure, injection.PressureRules())})
+			map[string][]runtime.Object{"inject.yaml": b.inject(pressure, rules.OnlyCrun())})
 		if err != nil {
 			return nil, err
 		}

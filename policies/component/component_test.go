@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/podview/podview/policies/fixture"
+	"github.com/podview/podview/policies/injection"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 const root = "../.."
 
 func TestUpToDate(t *testing.T) {
-	files, err := Files()
+	files, err := Files(injection.DefaultRules())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +27,11 @@ func TestUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range append(append(files, patched...), complete) {
+	releases, err := Releases(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range append(append(files, patched...), complete, releases) {
 		if err := f.Check(root); err != nil {
 			t.Error(err)
 		}
@@ -37,7 +42,7 @@ func TestUpToDate(t *testing.T) {
 // for pods by the Kyverno CLI. What they share is the same text, so the one
 // speaks for the other where the CLI is blind: subresources.
 func TestSameCEL(t *testing.T) {
-	for variant, n := range map[string]int{"": 3, "-pressure": 3, "-label": 1, "-label-rest": 2} {
+	for variant, n := range map[string]int{"": 3, "-optional": 3, "-pressure": 3, "-label": 1, "-label-rest": 2} {
 		kyverno := objects(t, "policy-mutatingpolicy"+variant, "MutatingPolicy")
 		native := objects(t, "policy-native"+variant, "MutatingAdmissionPolicy")
 		if len(kyverno) != n || len(native) != n {
@@ -58,7 +63,7 @@ func TestSameCEL(t *testing.T) {
 // Flux replaces ${…} and Kyverno's own variables are {{…}}: no policy may
 // have the one, only ClusterPolicies the other.
 func TestNoSubstitution(t *testing.T) {
-	files, err := Files()
+	files, err := Files(injection.DefaultRules())
 	if err != nil {
 		t.Fatal(err)
 	}

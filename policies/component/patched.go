@@ -24,7 +24,7 @@ func of[V any](f func(V, injection.Rules, map[string]string, *unstructured.Unstr
 // Patched are the patched.yaml of the suites below root/policies: what the
 // pods of resource.yaml become.
 func Patched(root string) ([]manifest.File, error) {
-	rules, pressure := injection.DefaultRules(), injection.PressureRules()
+	rules := injection.DefaultRules()
 	var files []manifest.File
 	for _, suite := range []struct {
 		policy string
@@ -34,7 +34,8 @@ func Patched(root string) ([]manifest.File, error) {
 	}{
 		{"podview-inject", "podview-inject", rules, of(fixture.Created, injection.Everywhere())},
 		{"podview-inject-ephemeral", "podview-inject-ephemeral", rules, of(fixture.Updated, injection.Everywhere())},
-		{"podview-inject-pressure", "podview-inject-pressure", pressure, of(fixture.Created, injection.Pressure())},
+		{"podview-inject-optional", "podview-inject-optional", rules, of(fixture.Created, injection.Optional())},
+		{"podview-inject-pressure", "podview-inject-pressure", rules.OnlyCrun(), of(fixture.Created, injection.Pressure())},
 		{"podview-label", "podview-label", rules, of(fixture.Labelled, injection.LabelsAll())},
 		{"podview-label-rest", "podview-label", rules, of(fixture.Labelled, injection.LabelsRest())},
 	} {

@@ -25,6 +25,8 @@ func TestSchema(t *testing.T) {
 	for file, crd := range map[string]string{
 		"policy-kyverno/inject.yaml":                   "kyverno/kyverno.io_clusterpolicies.yaml",
 		"policy-kyverno/audit.yaml":                    "kyverno/kyverno.io_clusterpolicies.yaml",
+		"policy-kyverno-optional/inject.yaml":          "kyverno/kyverno.io_clusterpolicies.yaml",
+		"policy-mutatingpolicy-optional/inject.yaml":   "policies.kyverno.io/policies.kyverno.io_mutatingpolicies.yaml",
 		"policy-kyverno-pressure/inject.yaml":          "kyverno/kyverno.io_clusterpolicies.yaml",
 		"policy-mutatingpolicy/inject.yaml":            "policies.kyverno.io/policies.kyverno.io_mutatingpolicies.yaml",
 		"policy-mutatingpolicy/audit.yaml":             "policies.kyverno.io/policies.kyverno.io_validatingpolicies.yaml",

@@ -3,11 +3,7 @@
 // objects of one.
 package injection
 
-import (
-	"strings"
-
-	"github.com/podview/podview/daemon/paths"
-)
+import "github.com/podview/podview/daemon/paths"
 
 // View is where the daemon mounts its tree on every node.
 const View = "/var/lib/podview/view"
@@ -69,30 +65,31 @@ func (v Variant) Volumes() []string {
 	return names
 }
 
-// Everywhere has the paths that every OCI runtime accepts.
-func Everywhere() Variant {
-	return Variant{Mounts: mounts(func(p paths.Path) bool { return p.Everywhere })}
-}
+// Everywhere has the paths that every kernel has and every OCI runtime accepts.
+func Everywhere() Variant { return Variant{Mounts: mounts(everywhere)} }
 
-// Pressure has /proc/pressure, which runc refuses and crun accepts, as far as
-// every kernel has it.
-func Pressure() Variant {
-	return Variant{
-		Suffix: "-pressure",
-		Mounts: mounts(func(p paths.Path) bool { return strings.HasPrefix(p.Path, "/proc/pressure/") && !p.Rare }),
-	}
-}
+// Optional has those that kernels in use lack: there a pod with such a volume
+// would never start, since nobody can make a file in /proc or /sys to mount on.
+func Optional() Variant { return Variant{Suffix: "-optional", Mounts: mounts(optional)} }
 
-func mounts(in func(paths.Path) bool) []Mount {
+// Pressure has /proc/pressure, which runc refuses and crun accepts.
+func Pressure() Variant { return Variant{Suffix: "-pressure", Mounts: mounts(pressure)} }
+
+// Variants are all of them. A pod may have the mounts of each.
+func Variants() []Variant { return []Variant{Everywhere(), Optional(), Pressure()} }
+
+func mounts(slugs []string) []Mount {
 	var out []Mount
-	for _, p := range paths.All {
-		if in(p) {
-			out = append(out, Mount{
-				Volume:   VolumePrefix + p.Slug,
-				Path:     p.Path,
-				HostPath: View + p.Path,
-				Dir:      p.Dir,
-			})
+	for _, slug := range slugs {
+		for _, p := range paths.All {
+			if p.Slug == slug {
+				out = append(out, Mount{
+					Volume:   VolumePrefix + p.Slug,
+					Path:     p.Path,
+					HostPath: View + p.Path,
+					Dir:      p.Dir,
+				})
+			}
 		}
 	}
 	return out

@@ -23,26 +23,38 @@ func TestEverywhere(t *testing.T) {
 	}
 }
 
-// Each path that every kernel has is in exactly one variant, the others are in
-// none, and the names are what Kubernetes accepts.
+// By hand: a mount on a path that the node's kernel lacks is a pod that never
+// starts, and Docker Desktop's has no NUMA.
 func TestVariants(t *testing.T) {
-	all := append(Everywhere().Mounts, Pressure().Mounts...)
-	common := slices.DeleteFunc(slices.Clone(paths.All), func(p paths.Path) bool { return p.Rare })
-	if len(all) != len(common) || len(common) == len(paths.All) {
-		t.Errorf("%d mounts for %d of %d paths", len(all), len(common), len(paths.All))
+	want := map[string][]string{
+		"":          {"/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/uptime", "/proc/loadavg", "/proc/diskstats", "/sys/devices/system/cpu"},
+		"-optional": {"/proc/swaps", "/proc/slabinfo", "/sys/devices/system/node"},
+		"-pressure": {"/proc/pressure/cpu", "/proc/pressure/io", "/proc/pressure/memory"},
 	}
-	for _, p := range common {
-		i := slices.IndexFunc(all, func(m Mount) bool { return m.Path == p.Path })
-		if i < 0 {
-			t.Errorf("%s is in no variant", p.Path)
-			continue
+	for _, v := range Variants() {
+		var have []string
+		for _, m := range v.Mounts {
+			have = append(have, m.Path)
+			if errs := validation.IsDNS1123Label(m.Volume); len(errs) > 0 {
+				t.Errorf("volume %q: %v", m.Volume, errs)
+			}
 		}
-		if errs := validation.IsDNS1123Label(all[i].Volume); len(errs) > 0 {
-			t.Errorf("volume %q: %v", all[i].Volume, errs)
+		if !slices.Equal(have, want[v.Suffix]) {
+			t.Errorf("%q mounts %q, want %q", v.Suffix, have, want[v.Suffix])
 		}
+		delete(want, v.Suffix)
 	}
-	if n := len(Pressure().Mounts); n != 3 {
-		t.Errorf("pressure has %d mounts", n)
+	if len(want) > 0 {
+		t.Errorf("no variants %v", want)
+	}
+}
+
+// A slug that daemon/paths has not would be left out without a word.
+func TestSlugs(t *testing.T) {
+	for _, slug := range slices.Concat(everywhere, optional, pressure) {
+		if !slices.ContainsFunc(paths.All, func(p paths.Path) bool { return p.Slug == slug }) {
+			t.Errorf("no path has the slug %s", slug)
+		}
 	}
 }
 

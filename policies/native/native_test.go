@@ -16,6 +16,7 @@ func TestAdmission(t *testing.T) {
 	for suite, test := range map[string]struct{ pods, component string }{
 		"podview-inject":           {"podview-inject", "policy-native"},
 		"podview-inject-ephemeral": {"podview-inject-ephemeral", "policy-native"},
+		"podview-inject-optional":  {"podview-inject-optional", "policy-native-optional"},
 		"podview-inject-pressure":  {"podview-inject-pressure", "policy-native-pressure"},
 		"podview-label":            {"podview-label", "policy-native-label"},
 		"podview-label-rest":       {"podview-label", "policy-native-label-rest"},

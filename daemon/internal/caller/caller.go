@@ -46,7 +46,8 @@ type Resolver struct {
 	proc      string
 	hostNS    string
 	hostInode uint64
-	timeNS    string // our own time namespace; "" where the kernel has none
+	userNS    string // our own user namespace; "" where the kernel has none
+	timeNS    string // as userNS
 	ownOffset int64  // its CLOCK_BOOTTIME's, as TimeOffset's
 	inits     initCache
 	processes *host.Files[int, process]
@@ -70,6 +71,9 @@ func NewResolver(root host.Root, kept *host.Kept) (*Resolver, error) {
 	}
 	if inode, err := host.Inode(filepath.Join(root.Proc, "self/ns/pid")); err == nil {
 		r.hostInode = inode
+	}
+	if r.userNS, err = userNamespace(filepath.Join(root.Proc, "self/ns/user")); err != nil {
+		return nil, err
 	}
 	r.learnOwnTime()
 	return r, nil

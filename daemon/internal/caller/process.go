@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/podview/podview/daemon/internal/host"
 )
@@ -35,11 +37,35 @@ type process struct {
 	own, inits string
 	changes    uint64
 
+	// branch is the cgroup that it was in when the answer was made.
+	branch atomic.Pointer[string]
+
 	// The times and numbers that never change, once asked for.
 	started    bool
 	start      start
 	pidInside  int // 0: not asked for yet
 	timeOffset timeOffset
+}
+
+// Branch is for host.Files: a container's processes make room for each other.
+func (p *process) Branch() string {
+	if branch := p.branch.Load(); branch != nil {
+		return *branch
+	}
+	return ""
+}
+
+// branch is the container's cgroup, of a very long name the beginning; nil
+// where there is none.
+func (c *Caller) branch() *string {
+	const maxBytes = 384
+	for _, p := range c.places {
+		if len(p.Root) > 1 {
+			root := strings.Clone(p.Root[:min(len(p.Root), maxBytes)])
+			return &root
+		}
+	}
+	return nil
 }
 
 // process finds a process that is alive.
@@ -157,6 +183,7 @@ func (r *Resolver) update(p *process, tid int, own, inits string, init *process)
 		c = contained(tid, ownPlaces, initPlaces, p.namespace.init, init)
 	}
 	c.self = p
+	p.branch.Store(c.branch())
 	p.caller, p.own, p.inits = c, own, inits
 	return nil
 }

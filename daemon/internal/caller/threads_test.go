@@ -23,11 +23,11 @@ func TestParseState(t *testing.T) {
 func TestState(t *testing.T) {
 	threads := NewThreads(host.Root{Proc: "/proc"}, host.NewKept(10))
 	for range 2 { // the second by the kept file
-		if state, err := threads.State(unix.Gettid()); err != nil || state == 0 {
+		if state, err := threads.State("/c", unix.Gettid()); err != nil || state == 0 {
 			t.Errorf("state %q, error %v", state, err)
 		}
 	}
-	if state, err := threads.State(os.Getpid() + 1<<24); !host.IsMissing(err) {
+	if state, err := threads.State("/c", os.Getpid()+1<<24); !host.IsMissing(err) {
 		t.Errorf("no such thread: state %q, error %v", state, err)
 	}
 }

@@ -38,6 +38,7 @@ var onlyIn = map[string][]string{
 	"github.com/containerd/nri":       {"internal/nri"},
 	module + "internal/handover":      {""},
 	module + "internal/failopen":      {""},
+	module + "internal/confine":       {""},
 	module + "internal/syscallview":   {"", "internal/demo"},
 	module + "internal/mountinfo":     {"", "internal/demo", "internal/fusedev", "internal/reattach", "podview-nri"},
 	"github.com/prometheus":           {"", "internal/metrics", "internal/pipeline"},

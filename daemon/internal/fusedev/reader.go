@@ -2,6 +2,7 @@ package fusedev
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -112,9 +113,12 @@ func (r *reader) fetch() error {
 // read takes a request from the device into the slot, or where they go through
 // the queue, into that; then waits is true.
 func (r *reader) read() (waits bool, err error) {
-	if _, err := unix.Read(r.conn.fd, r.slot); err != nil {
+	n, err := unix.Read(r.conn.fd, r.slot)
+	if err != nil {
 		return false, err
 	}
+	// What is behind it in the slot is of an earlier request.
+	binary.NativeEndian.PutUint32(r.slot, uint32(n))
 	if r.queue == nil || !r.queue.on.Load() {
 		return false, nil
 	}

@@ -160,10 +160,11 @@ const nobody = 1<<32 - 1
 // leaseless gives a file an owner that nobody can be, with CAP_SETUID either.
 // Its owner could take a lease on it (fcntl(2), F_SETLEASE), which makes each
 // open by anybody else wait, and the inode is one for all containers. What is
-// root's alone to read is its group's (slabinfo: 0440, the kernel's is 0400).
+// root's alone to read is its group's (slabinfo: 0440, the kernel's is 0400), of
+// whom Open refuses all others.
 func leaseless(n node, out *fuse.Attr) {
 	out.Owner = fuse.Owner{Uid: nobody, Gid: nobody}
-	if n.mode&0o004 == 0 {
+	if n.roots() {
 		out.Owner.Gid = 0
 		out.Mode |= n.mode & 0o400 >> 3
 	}

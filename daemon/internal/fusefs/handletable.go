@@ -2,6 +2,7 @@ package fusefs
 
 import (
 	"hash/crc32"
+	"math"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -53,12 +54,16 @@ func newHandleTable() *handleTable {
 
 // begin makes ids that nobody on the same mount has given out: by last, the
 // number that is shared with them, and where that was lost by nanoseconds
-// since the epoch, of which more pass than files are opened.
+// since the epoch, of which more pass than files are opened. A last that no
+// clock comes to is damage, and the next ones after it may be 0.
 func (t *handleTable) begin(last *atomic.Uint64, now time.Time) {
 	t.next = last
 	for {
-		n := last.Load()
-		if last.CompareAndSwap(n, max(n, uint64(now.UnixNano()))) {
+		n, first := last.Load(), uint64(now.UnixNano())
+		if n <= math.MaxInt64 {
+			first = max(first, n)
+		}
+		if last.CompareAndSwap(n, first) {
 			return
 		}
 	}

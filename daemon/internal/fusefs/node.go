@@ -26,6 +26,9 @@ func (n node) dynamic() bool {
 	return strings.HasPrefix(n.path, paths.CPUDir) || strings.HasPrefix(n.path, paths.NodeDir)
 }
 
+// roots tells a file that is root's alone.
+func (n node) roots() bool { return n.mode&0o004 == 0 }
+
 // nodeID derives a node's id from its path, so that another process can go
 // on serving a mount without being told any ids: FNV-1a, 64 bits.
 func nodeID(path string) uint64 {

@@ -35,6 +35,7 @@ type Holder struct {
 	// OOMScore is the oom_score_adj of the processes that it starts; empty for
 	// its own.
 	OOMScore string
+	reserve  reserve
 }
 
 const (
@@ -56,6 +57,9 @@ func (h *Holder) Run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer h.Dismiss()
+	reserveThreads()
+	h.reserve.take()
+	defer h.reserve.use()
 	if h.Inherited {
 		// Whoever served last may still be ending. If that takes long, the
 		// next worker finds what he leaves.
@@ -158,6 +162,8 @@ func (h *Holder) answerPoison() {
 // answerFromHost serves for a while. It has one reader: with more, one could
 // be left waiting in read(2) when another took the request that woke both.
 func (h *Holder) answerFromHost(ctx context.Context, pause time.Duration) {
+	h.reserve.use()
+	defer h.reserve.take()
 	stop := make([]int, 2)
 	if err := unix.Pipe2(stop, unix.O_CLOEXEC); err != nil {
 		klog.ErrorS(err, "Can't answer from the host")

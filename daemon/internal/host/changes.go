@@ -34,7 +34,8 @@ type Changes struct {
 	used atomic.Bool // somebody has counted since the last Rest
 
 	mu    sync.RWMutex
-	group int // fanotify's; noGroup while nobody counts, or it can't be had
+	group int  // fanotify's; noGroup while nobody counts, or it can't be had
+	held  bool // the group stays
 	err   error
 	tried time.Time // to get the group
 	count uint64
@@ -76,7 +77,7 @@ func (c *Changes) takeIn(now time.Time) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	changed := c.group < 0 || now.Sub(c.since) >= sameAtMost
-	if c.group < 0 && now.Sub(c.tried) >= tryAgain {
+	if c.group < 0 && !c.held && now.Sub(c.tried) >= tryAgain {
 		c.watch(now)
 	}
 	if c.group >= 0 && takeReports(c.group) {
@@ -97,6 +98,36 @@ func (c *Changes) Reports() error {
 	return c.err
 }
 
+// Hold gets the reports now and for good, for a process that will not have the
+// right to get them again (CAP_SYS_ADMIN).
+func (c *Changes) Hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.group < 0 {
+		c.watch(time.Now())
+	}
+	if c.held = true; c.group >= 0 {
+		go c.takeInUnasked(c.group)
+	}
+}
+
+// takeInUnasked takes in the reports that nobody counts. They would pile up,
+// and each keeps a file, and the mount that it was written through. It sleeps as
+// long as nothing is written, and a while after that.
+func (c *Changes) takeInUnasked(group int) {
+	for {
+		fds := [1]unix.PollFd{{Fd: int32(group), Events: unix.POLLIN}}
+		if _, err := unix.Poll(fds[:], -1); err != nil && err != unix.EINTR {
+			klog.ErrorS(err, "Reports of changes of cgroups pile up")
+			return
+		}
+		for isReadable(group) {
+			c.takeIn(time.Now())
+		}
+		time.Sleep(sameAtMost)
+	}
+}
+
 // Rest ends the reports if nobody has counted since the Rest before: unread
 // they would pile up.
 func (c *Changes) Rest() {
@@ -104,19 +135,21 @@ func (c *Changes) Rest() {
 		return
 	}
 	c.mu.Lock()
-	group := c.group
-	c.group, c.tried = noGroup, time.Time{}
+	group := noGroup
+	if !c.held {
+		group, c.group, c.tried = c.group, noGroup, time.Time{}
+	}
 	c.mu.Unlock()
 	if group >= 0 {
 		unix.Close(group) // takes some milliseconds; nobody else has it any more
 	}
 }
 
-// Watched tells whether reports come in.
+// Watched tells whether reports come in that a Rest may end.
 func (c *Changes) Watched() bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.group >= 0
+	return c.group >= 0 && !c.held
 }
 
 // watch gets a group that reports on the whole of each hierarchy, whatever is

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/podview/podview/daemon/internal/cgroup/cgrouptest"
 	"github.com/podview/podview/daemon/internal/host"
@@ -157,5 +158,46 @@ func TestRest(t *testing.T) {
 	}
 	if changes.Count() == before || !changes.Watched() {
 		t.Error("what happened meanwhile is not counted")
+	}
+}
+
+// TestHold: reports that are held go on, though nobody counts; nor do they
+// pile up.
+func TestHold(t *testing.T) {
+	changes := watched(t)
+	changes.Hold()
+	changes.Rest()
+	changes.Rest()
+	if changes.Watched() {
+		t.Error("it keeps others awake")
+	}
+	dir := filepath.Join(cgrouptest.Dirs()[0], fmt.Sprintf("podview-changes-%d", os.Getpid()))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(dir) })
+	file, text := filepath.Join(dir, "notify_on_release"), "0"
+	if cgrouptest.IsV2() {
+		file, text = filepath.Join(dir, "cgroup.max.depth"), "max"
+	}
+	if err := write(file, text); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); !host.TakenIn(changes); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a report that nobody counts is left")
+		}
+	}
+	if !same(changes) {
+		t.Error("it is not watching")
+	}
+	for range 20 { // what others do would hide that it is not counted: not each time
+		count := changes.Count()
+		if err := write(file, text); err != nil {
+			t.Fatal(err)
+		}
+		if changes.Count() == count {
+			t.Fatal("a write is not counted")
+		}
 	}
 }

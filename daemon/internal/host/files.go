@@ -35,7 +35,7 @@ type Files[K comparable, V any] struct {
 // NewFiles keeps files that are called name(key), within the bound of kept.
 func NewFiles[K comparable, V any](kept *Kept, name func(K) string) *Files[K, V] {
 	f := &Files[K, V]{kept: kept, name: name, files: map[K]*file[V]{}}
-	kept.add(f.sweep)
+	kept.add(f.sweep, f.spare)
 	return f
 }
 
@@ -143,6 +143,12 @@ func (f *Files[K, V]) get(key K) (open *file[V], isNew bool, err error) {
 		return nil, false, err
 	}
 	fd, err := openTerminated(path)
+	if err == unix.EMFILE || err == unix.ENFILE {
+		err = f.kept.Opened(func() (err error) {
+			fd, err = openTerminated(path)
+			return err
+		})
+	}
 	switch {
 	case err == unix.ENOENT && open != nil && open.missing != nil:
 		return nil, false, open.missing

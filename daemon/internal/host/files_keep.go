@@ -1,6 +1,10 @@
 package host
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/podview/podview/daemon/internal/cgroup"
+)
 
 func (f *Files[K, V]) newFile(path []byte, fd int) *file[V] {
 	open := &file[V]{path: path, fd: fd, opening: Opening[V]{Number: f.clock.Add(1)}}
@@ -52,18 +56,24 @@ func (f *Files[K, V]) insert(key K, open *file[V]) *file[V] {
 }
 
 // leastUsed takes the least lately used of a few files out of the map: the
-// order of all of them would cost more than it gains.
+// order of all of them would cost more than it gains. Where many of the few are
+// one container's, it is one of those.
 func (f *Files[K, V]) leastUsed() *file[V] {
-	const few = 16
+	const few, standsOut = 16, 4 // a quarter
+	keys, branches := make([]K, 0, few), make([]string, 0, few)
+	for key, open := range f.files { // starts somewhere else each time
+		keys, branches = append(keys, key), append(branches, branch(key, open))
+		if len(keys) == few {
+			break
+		}
+	}
+	top := cgroup.Crowd(branches, standsOut)
 	var least *file[V]
 	var leastKey K
-	seen := 0
-	for key, open := range f.files { // starts somewhere else each time
-		if least == nil || open.used.Load() < least.used.Load() {
+	for i, key := range keys {
+		open := f.files[key]
+		if cgroup.InBranch(branches[i], top) && (least == nil || open.used.Load() < least.used.Load()) {
 			least, leastKey = open, key
-		}
-		if seen++; seen == few {
-			break
 		}
 	}
 	if least != nil {
@@ -71,6 +81,18 @@ func (f *Files[K, V]) leastUsed() *file[V] {
 		f.kept.open.Add(-1)
 	}
 	return least
+}
+
+// branch tells whose a file is: the cgroup that it is about, if its key or the
+// user's value knows it; else its own place is as good.
+func branch[K comparable, V any](key K, open *file[V]) string {
+	if k, ok := any(key).(interface{ Branch() string }); ok {
+		return k.Branch()
+	}
+	if v, ok := any(&open.opening.Value).(interface{ Branch() string }); ok {
+		return v.Branch()
+	}
+	return string(open.path)
 }
 
 // evict takes a file out of the map, unless another has its place already.
@@ -84,6 +106,24 @@ func (f *Files[K, V]) evict(key K, open *file[V]) {
 	f.mu.Unlock()
 	if mine {
 		open.release()
+	}
+}
+
+// spare closes a file that has a descriptor, unless there is none. What is
+// known of those that are missing goes as well.
+func (f *Files[K, V]) spare() bool {
+	for {
+		f.mu.Lock()
+		open := f.leastUsed()
+		f.mu.Unlock()
+		if open == nil {
+			return false
+		}
+		had := open.fd >= 0
+		open.release()
+		if had {
+			return true
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestFilesBound reads more files than may be kept.
@@ -101,5 +103,102 @@ func TestAppendLately(t *testing.T) {
 	time.Sleep(time.Millisecond)
 	if got := lately(time.Microsecond, 2); got != "newest" {
 		t.Errorf("too old: got %q", got)
+	}
+}
+
+// placed is a file's name with the cgroup that it is about.
+type placed struct{ file, cgroup string }
+
+func (p placed) Branch() string { return p.cgroup }
+
+// owned is what is known of a process: its cgroup.
+type owned struct{ cgroup string }
+
+func (o *owned) Branch() string { return o.cgroup }
+
+// TestCrowdMakesRoomForItself: a container that has a thousand files read, of
+// cgroups in its own, does not close those of others who read now and then.
+func TestCrowdMakesRoomForItself(t *testing.T) {
+	const max, others = 200, 20
+	dir := t.TempDir()
+	file := func(i int) string { return filepath.Join(dir, fmt.Sprint(i)) }
+	for i := range 1000 {
+		rewrite(t, file(i), "text")
+	}
+	victim := func(i int) string { return fmt.Sprintf("/kubepods/burstable/pod%d/c", i) }
+	crowd := func(i int) string { return fmt.Sprintf("/kubepods/burstable/pod/c/%d", i) }
+
+	byKey := NewFiles[placed, struct{}](NewKept(max), func(p placed) string { return p.file })
+	byValue := NewFiles[string, owned](NewKept(max), self)
+	read := func(file, cgroup string) {
+		t.Helper()
+		if _, _, err := byKey.Append(nil, placed{file, cgroup}); err != nil {
+			t.Fatal(err)
+		}
+		_, open, err := byValue.Append(nil, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open.Value.cgroup = cgroup
+	}
+	for i := range others {
+		read(file(i), victim(i))
+	}
+	for i := others; i < 1000; i++ {
+		read(file(i), crowd(i))
+	}
+	closedByKey, closedByValue := 0, 0
+	for i := range others {
+		if byKey.Opening(placed{file(i), victim(i)}) == nil {
+			closedByKey++
+		}
+		if byValue.Opening(file(i)) == nil {
+			closedByValue++
+		}
+	}
+	if closedByKey > 0 || closedByValue > 0 {
+		t.Errorf("of %d files of others were closed: %d known by key, %d by value", others, closedByKey, closedByValue)
+	}
+	byKey.kept.Sweep()
+	byKey.kept.Sweep()
+	byValue.kept.Sweep()
+	byValue.kept.Sweep()
+}
+
+// TestNoDescriptorIsFree: a file that is kept makes room.
+func TestNoDescriptorIsFree(t *testing.T) {
+	kept := NewKept(10)
+	f, other := newTestFiles(kept), newTestFiles(kept.Part(5))
+	for range 3 {
+		_, _, err := other.Append(nil, write(t, []byte("kept")))
+		wantText(t, "", nil, err)
+	}
+	late := write(t, []byte("late"))
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	free, err := unix.Dup(0) // the lowest
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(free)
+	none := unix.Rlimit{Cur: uint64(free), Max: before.Max}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	text, _, err := f.Append(nil, late)
+	_, _, missing := f.Append(nil, late+".missing")
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	wantText(t, "late", text, err)
+	if !IsMissing(missing) {
+		t.Errorf("a file that is not there: %v", missing)
+	}
+	for kept.Spare() {
+	}
+	if n := kept.Open(); n != 0 {
+		t.Errorf("%d are kept after all were closed", n)
 	}
 }

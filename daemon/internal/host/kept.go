@@ -1,6 +1,8 @@
 package host
 
 import (
+	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -14,7 +16,9 @@ type Kept struct {
 
 	mu     sync.Mutex
 	sweeps []func()
+	spares []func() bool
 	parts  []*Kept
+	whole  *Kept // of a part
 }
 
 // NewKept allows max descriptors, but leaves half of what the process may
@@ -33,7 +37,7 @@ func NewKept(max int) *Kept {
 func (k *Kept) Part(max int) *Kept {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	part := &Kept{}
+	part := &Kept{whole: k}
 	part.max.Store(min(int64(max), k.max.Load()))
 	k.max.Add(-part.max.Load())
 	k.parts = append(k.parts, part)
@@ -67,8 +71,38 @@ func (k *Kept) Sweep() {
 	}
 }
 
-func (k *Kept) add(sweep func()) {
+// Spare closes a file that is kept, so that another can be opened. It is false
+// when there is none.
+func (k *Kept) Spare() bool {
+	if k.whole != nil {
+		return k.whole.Spare()
+	}
+	return k.spare()
+}
+
+func (k *Kept) spare() bool {
+	k.mu.Lock()
+	spares, parts := k.spares, k.parts
+	k.mu.Unlock()
+	return slices.ContainsFunc(spares, func(spare func() bool) bool { return spare() }) ||
+		slices.ContainsFunc(parts, (*Kept).spare)
+}
+
+// Opened calls open again, with a kept file less each time, as long as no
+// descriptor is free for it.
+func (k *Kept) Opened(open func() error) (err error) {
+	const tries = 64 // some may be closed later, by who reads them
+	for range tries {
+		if err = open(); !errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE) || !k.Spare() {
+			break
+		}
+	}
+	return err
+}
+
+func (k *Kept) add(sweep func(), spare func() bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.sweeps = append(k.sweeps[:len(k.sweeps):len(k.sweeps)], sweep)
+	k.spares = append(k.spares[:len(k.spares):len(k.spares)], spare)
 }

@@ -27,6 +27,7 @@ type Ledger struct {
 	memory []byte
 	cpus   int
 	lock   *os.File // Lock's
+	toLock *os.File // PrepareLock's
 }
 
 // MaxReaders is how many request slots there are, and so readers at most. A
@@ -147,20 +148,28 @@ func (l *Ledger) open() (*os.File, error) {
 	return own, nil
 }
 
+// PrepareLock opens what the next Lock locks, for a process that may not open
+// it then.
+func (l *Ledger) PrepareLock() (err error) {
+	l.toLock, err = l.open()
+	return err
+}
+
 // Lock returns when no other process holds the lock, which ends with the
 // process that has it. Only a worker that has it serves, whatever daemon it
 // belongs to: two would write in the same slots.
-func (l *Ledger) Lock() error {
-	own, err := l.open()
-	if err != nil {
-		return err
+func (l *Ledger) Lock() (err error) {
+	if l.toLock == nil {
+		if err := l.PrepareLock(); err != nil {
+			return err
+		}
 	}
 	for {
-		if err = unix.Flock(int(own.Fd()), unix.LOCK_EX); err != unix.EINTR {
+		if err = unix.Flock(int(l.toLock.Fd()), unix.LOCK_EX); err != unix.EINTR {
 			break
 		}
 	}
-	l.lock = own // open as long as the process lives
+	l.lock, l.toLock = l.toLock, nil // open as long as the process lives
 	return err
 }
 

@@ -114,7 +114,7 @@ type remembered[K interface {
 }, V any] struct {
 	mu     sync.RWMutex
 	values map[K]*rememberedValue[V]
-	bytes  int // of the keys
+	bytes  int // of the keys and lists
 }
 
 type rememberedValue[V any] struct {
@@ -123,11 +123,12 @@ type rememberedValue[V any] struct {
 }
 
 // maxRemembered bounds the values, and maxRememberedBytes the names, which
-// containers may make 4 KiB long; all are dropped when there are more, which
-// costs reading the limits again.
+// containers may make 4 KiB long, and the lists of CPUs, which are as long on a
+// machine of 512; all are dropped when there are more, which costs reading the
+// limits again.
 const (
 	maxRemembered      = 8192
-	maxRememberedBytes = 2 << 20
+	maxRememberedBytes = 4 << 20
 )
 
 // get returns the value, and whether it was put at this count of changes. Its
@@ -145,14 +146,26 @@ func (m *remembered[K, V]) put(key K, changes uint64, value V) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if v := m.values[key]; v != nil {
+		m.bytes += size(value) - size(v.value)
 		v.changes, v.value = changes, value
-		return
+	} else {
+		if m.values == nil || len(m.values) >= maxRemembered {
+			m.values, m.bytes = map[K]*rememberedValue[V]{}, 0
+		}
+		m.bytes += key.Size() + size(value)
+		m.values[key.Clone()] = &rememberedValue[V]{changes, value}
 	}
-	if m.values == nil || len(m.values) >= maxRemembered || m.bytes >= maxRememberedBytes {
-		m.values, m.bytes = map[K]*rememberedValue[V]{}, 0
+	if m.bytes > maxRememberedBytes {
+		m.values, m.bytes = nil, 0
 	}
-	m.bytes += key.Size()
-	m.values[key.Clone()] = &rememberedValue[V]{changes, value}
+}
+
+// size is of what a value has beside itself.
+func size(value any) int {
+	if l, ok := value.(cpuLimits); ok {
+		return 8 * cap(l.cpuset)
+	}
+	return 0
 }
 
 func (m *remembered[K, V]) forget() {

@@ -67,6 +67,34 @@ func TestRememberedIsBounded(t *testing.T) {
 	}
 }
 
+// TestRememberedBytes: names and lists of CPUs count, new and in place of shorter
+// ones.
+func TestRememberedBytes(t *testing.T) {
+	var m remembered[cpuKey, cpuLimits]
+	key := func(i int) cpuKey { return cpuKey{cpuLeaf: strconv.Itoa(i)} }
+	held := func() (bytes int) {
+		for k, v := range m.values {
+			bytes += k.Size() + 8*cap(v.value.cpuset)
+		}
+		return bytes
+	}
+	for _, cpus := range []int{1, 512} {
+		for i := range maxRemembered - 1 {
+			m.put(key(i), 1, cpuLimits{cpuset: make([]int, cpus)})
+			if i%500 == 0 && (held() > maxRememberedBytes || held() != m.bytes) {
+				t.Fatalf("%d lists of %d CPUs: %d bytes, counted as %d", i, cpus, held(), m.bytes)
+			}
+		}
+	}
+	m.forget()
+	for i := range 3000 {
+		m.put(cpuKey{cpuLeaf: fmt.Sprintf("%04096d", i)}, 1, cpuLimits{})
+		if held() > maxRememberedBytes {
+			t.Fatalf("%d bytes of names", held())
+		}
+	}
+}
+
 // TestNoLimitIsMissed: who reads after a limit was written has it, with many
 // readers and writes at the same time.
 func TestNoLimitIsMissed(t *testing.T) {

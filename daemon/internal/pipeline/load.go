@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"github.com/podview/podview/daemon/internal/cgroup"
 	"github.com/podview/podview/daemon/internal/host"
@@ -22,7 +23,8 @@ func (p *Pipeline) seeLoad(r *request) error {
 	now := p.NowNsec()
 	load, ok := p.loads.Read(key, now)
 	if !ok {
-		c := &counter{p: p, place: pl}
+		root := strings.Clone(pl.Root) // of a longer text
+		c := &counter{p: p, place: cgroup.Place{Leaf: root, Root: root}, container: strings.Clone(key.Root)}
 		first, err := c.count()
 		if err != nil {
 			return err
@@ -51,8 +53,9 @@ func (p *Pipeline) seeLoad(r *request) error {
 //
 // Of many threads only some are looked at, others each time, and stand for all.
 type counter struct {
-	p     *Pipeline
-	place cgroup.Place
+	p         *Pipeline
+	place     cgroup.Place
+	container string // its name, of bounded length
 
 	holds    int // how often threads may stand for another count
 	threads  sample.Threads
@@ -61,6 +64,9 @@ type counter struct {
 	turn     int    // counts the samples
 	rests    int    // how often it is not counted anew, because that costs much
 }
+
+// maxKeptTIDs is as long as a list may be whose memory is kept for the next.
+const maxKeptTIDs = 512
 
 // maxHolds is a minute's.
 const maxHolds = int(60 * 1e9 / sample.LoadPeriodNsec)
@@ -83,9 +89,12 @@ func (c *counter) count() (sample.Threads, error) {
 		c.rests = restsAfter(threadNsec() - before)
 		return sample.Threads{}, err
 	}
-	c.threads = sampleThreads(c.tids, c.p.sampling.most(), c.turn, c.p.threads.State)
+	c.threads = sampleThreads(c.tids, c.p.sampling.most(), c.turn, c.state)
 	c.p.sampling.looked(len(c.tids))
 	c.turn++
+	if cap(c.tids) > maxKeptTIDs {
+		c.tids = nil
+	}
 	c.rests = restsAfter(threadNsec() - before)
 	c.usedNsec, c.holds = usedNsec, 0
 	if usedErr == nil && threads {
@@ -93,6 +102,8 @@ func (c *counter) count() (sample.Threads, error) {
 	}
 	return c.threads, nil
 }
+
+func (c *counter) state(tid int) (byte, error) { return c.p.threads.State(c.container, tid) }
 
 // list fills c.tids; threads is false where the kernel lists processes only.
 func (c *counter) list() (threads bool, err error) {

@@ -60,7 +60,7 @@ func TestThreadsAreCounted(t *testing.T) {
 		t.Helper()
 		for range 1000 {
 			comm, err1 := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-			state, err2 := p.threads.State(pid)
+			state, err2 := p.threads.State("/c", pid)
 			if err := errors.Join(err1, err2); err != nil {
 				t.Fatal(err)
 			}

@@ -65,7 +65,8 @@ type Pipeline struct {
 
 // New prepares a Pipeline.
 func New(c Config) (*Pipeline, error) {
-	// Short-lived callers and busy threads must not push out the cgroups.
+	// Short-lived callers, busy threads and the many files of /sys must not push
+	// out the cgroups.
 	callers, err := caller.NewResolver(c.Root, c.Kept.Part(c.Kept.Max()/8))
 	if err != nil {
 		return nil, fmt.Errorf("own pid namespace: %w", err)
@@ -73,7 +74,7 @@ func New(c Config) (*Pipeline, error) {
 	return &Pipeline{
 		Config: c, changes: host.NewChanges(c.Hierarchies.Dirs), callers: callers, files: newFiles(c.Metrics),
 		threads: caller.NewThreads(c.Root, c.Kept.Part(c.Kept.Max()/8)),
-		host:    host.NewFiles[string, struct{}](c.Kept, c.Root.Path),
+		host:    host.NewFiles[string, struct{}](c.Kept.Part(c.Kept.Max()/8), c.Root.Path),
 		wake:    newAlarm(),
 	}, nil
 }
@@ -193,3 +194,7 @@ func (p *Pipeline) Identify(tid int) error {
 // each read asks for all anew, which takes several times as long; nil when it
 // does.
 func (p *Pipeline) Watching() error { return p.changes.Reports() }
+
+// Confine gets what p will have no right to get when this process has given its
+// rights up.
+func (p *Pipeline) Confine() { p.changes.Hold() }

@@ -46,7 +46,11 @@ func (p *Pipeline) List(tid int, dir string) (map[string]uint32, error) {
 	if node.Kind != sysfile.Host {
 		return nil, &fs.PathError{Op: "list", Path: dir, Err: fs.ErrNotExist}
 	}
-	f, err := os.Open(p.Root.Path(node.Host))
+	var f *os.File
+	err := p.Kept.Opened(func() (err error) {
+		f, err = os.Open(p.Root.Path(node.Host))
+		return err
+	})
 	if dir == paths.NodeDir && errors.Is(err, fs.ErrNotExist) {
 		return map[string]uint32{}, nil // a kernel without NUMA
 	}

@@ -31,7 +31,9 @@ type CPUTable struct {
 	mu         sync.Mutex
 	containers map[Key]*cpuCounters
 	leaves     map[string][]Key // by container's cgroup
-	words      []uint64         // scratch
+	cpus       int              // the most that a reading had
+	words      []uint64         // scratch, as is busy
+	busy       []uint64
 }
 
 // Observe enters a reading and appends the counters of its CPUs to dst. No
@@ -41,15 +43,19 @@ type CPUTable struct {
 func (t *CPUTable) Observe(key Key, u CPUUsage, dst []view.CPUTimes) (times []view.CPUTimes, before view.HostCounters) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.grow(max(len(u.Time.PerCPU), len(u.CPUs.Shown)))
 	c := t.containers[key]
-	if c == nil {
-		c = t.add(key, max(len(u.Time.PerCPU), len(u.CPUs.Shown)))
+	if c != nil {
+		c.busy = t.busy
+	} else {
+		c = t.add(key)
 		words, ok := t.Store.load(c.record, t.words[:0])
 		if !ok || !c.setRecord(words) {
 			c.begin(u)
 		}
 	}
 	c.advance(u)
+	t.busy, c.busy = c.busy, nil
 	t.words = c.appendRecord(t.words[:0])
 	t.Store.save(c.record, t.words)
 	for i := range c.cpus {
@@ -80,10 +86,10 @@ type cpuCounters struct {
 	// cpus are the CPUs that were ever shown, ascending. One that a limit took
 	// away keeps its counters, and goes on from them when it comes back.
 	cpus []cpuCounter
-	// shown and busy are scratch: the visible ones of cpus, and the use of each
-	// in this reading.
+	// shown are the visible ones of cpus.
 	shown []*cpuCounter
-	busy  []uint64
+	// busy is the use of each in this reading. Its memory is the table's.
+	busy []uint64
 }
 
 // cpuCounter is one CPU, by the kernel's number.

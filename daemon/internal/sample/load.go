@@ -79,7 +79,7 @@ func (t *LoadTable) Watch(key Key, nowNsec, uptimeNsec uint64, first Threads, co
 	if t.containers == nil {
 		t.containers = map[Key]*loadState{}
 	}
-	if len(t.containers) >= maxContainers {
+	if len(t.containers) >= maxWatched {
 		for _, k := range crowd(t.containers, func(k Key) uint64 { return t.containers[k].readNsec }) {
 			t.Store.drop(t.containers[k].record)
 			delete(t.containers, k)

@@ -15,6 +15,8 @@ const (
 	cpuRecordPerCPU = 6
 	cpuRecordMark   = 1<<63 | 2
 	recordVisible   = 1 << 63 // beside a CPU's number
+	// loadRecordWords are those of a loadState.
+	loadRecordWords = 4
 )
 
 func (c *cpuCounters) appendRecord(words []uint64) []uint64 {
@@ -77,7 +79,7 @@ func (c *loadState) appendRecord(words []uint64) []uint64 {
 }
 
 func (c *loadState) setRecord(words []uint64) bool {
-	if len(words) != 1+len(c.averages) {
+	if len(words) != loadRecordWords {
 		return false
 	}
 	for i := range c.averages {

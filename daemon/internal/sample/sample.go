@@ -14,5 +14,11 @@ type Key struct {
 	CPULeaf, CPUSetLeaf string
 }
 
-// maxContainers bounds each table; who goes first says crowd.
-const maxContainers = 8192
+const (
+	// maxContainers bounds the counters, maxWatched the load averages; who goes
+	// first says crowd.
+	maxContainers = 8192
+	// maxWatched containers cost what the pipeline keeps to count their threads,
+	// too. Of more it could not count all in each period.
+	maxWatched = 2048
+)

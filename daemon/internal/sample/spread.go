@@ -18,6 +18,9 @@ func (c *cpuCounters) show(cpus []int) {
 	if slices.EqualFunc(c.shown, cpus, func(cpu *cpuCounter, number int) bool { return cpu.number == number }) {
 		return
 	}
+	if c.cpus == nil {
+		c.cpus, c.shown = make([]cpuCounter, 0, len(cpus)), make([]*cpuCounter, 0, len(cpus))
+	}
 	for _, number := range cpus {
 		at, known := slices.BinarySearchFunc(c.cpus, number, func(cpu cpuCounter, n int) int { return cpu.number - n })
 		if !known {

@@ -12,16 +12,22 @@ import (
 // an index of keys, then a slot per key; a slot has two halves that are
 // written in turn, each with a checksum: a half that was being written when
 // the process died is told from a good one.
+//
+// A page that was once written stays. So counters and load averages have slots
+// of their own: the first ones are written as far as the largest record goes, of
+// the last ones only the beginning is.
 type Store struct {
 	mu        sync.Mutex
 	memory    []byte
 	halfBytes int
+	counters  int            // the first so many slots are theirs
 	slots     map[uint64]int // key hash → slot
-	free      []int
+	// freeCounters and freeLoads are slots that no key has.
+	freeCounters, freeLoads []int
 }
 
 const (
-	storeSlots = 2 * maxContainers // a CPU and a load record each
+	storeSlots = 2 * maxContainers // most between the first and the last ones are of no use
 	indexBytes = storeSlots * 8
 	// halfHeaderBytes: sequence number, length, checksum.
 	halfHeaderBytes = 8 + 4 + 4
@@ -37,15 +43,26 @@ func storeHalfBytes(cpus int) int { return halfHeaderBytes + 8*(cpuRecordFixed+c
 // NewStore takes memory of StoreBytes(cpus), zeroed or as an earlier Store
 // with the same number of CPUs left it.
 func NewStore(memory []byte, cpus int) *Store {
-	s := &Store{memory: memory, halfBytes: storeHalfBytes(cpus), slots: map[uint64]int{}}
+	s := &Store{memory: memory, halfBytes: storeHalfBytes(cpus), counters: room(cpus), slots: map[uint64]int{}}
 	for slot := storeSlots - 1; slot >= 0; slot-- {
 		if hash := binary.NativeEndian.Uint64(memory[slot*8:]); hash != 0 {
 			s.slots[hash] = slot
 		} else {
-			s.free = append(s.free, slot)
+			s.release(slot)
 		}
 	}
 	return s
+}
+
+// release has a slot for the next record of its kind. Earlier versions have
+// used others, too.
+func (s *Store) release(slot int) {
+	switch {
+	case slot < s.counters:
+		s.freeCounters = append(s.freeCounters, slot)
+	case slot >= storeSlots-maxWatched:
+		s.freeLoads = append(s.freeLoads, slot)
+	}
 }
 
 // recordHash is never 0. kind keeps a container's records apart.
@@ -90,14 +107,18 @@ func (s *Store) save(hash uint64, words []uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	slot, known := s.slots[hash]
-	if halfHeaderBytes+8*len(words) > s.halfBytes || !known && len(s.free) == 0 {
+	free := &s.freeCounters
+	if len(words) <= loadRecordWords {
+		free = &s.freeLoads
+	}
+	if halfHeaderBytes+8*len(words) > s.halfBytes || !known && len(*free) == 0 {
 		return false
 	}
 	if !known {
-		slot = s.free[len(s.free)-1]
-		s.free = s.free[:len(s.free)-1]
-		clear(s.half(slot, 0))
-		clear(s.half(slot, 1))
+		slot = (*free)[len(*free)-1]
+		*free = (*free)[:len(*free)-1]
+		clear(s.half(slot, 0)[:halfHeaderBytes])
+		clear(s.half(slot, 1)[:halfHeaderBytes])
 	}
 	_, sequence := s.newest(slot)
 	half := s.half(slot, int(sequence+1)%2)
@@ -123,7 +144,7 @@ func (s *Store) drop(hash uint64) {
 	if slot, ok := s.slots[hash]; ok {
 		binary.NativeEndian.PutUint64(s.memory[slot*8:], 0)
 		delete(s.slots, hash)
-		s.free = append(s.free, slot)
+		s.release(slot)
 	}
 }
 

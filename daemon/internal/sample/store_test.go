@@ -58,21 +58,61 @@ func TestStoreSurvivesAKillAtAnyByte(t *testing.T) {
 }
 
 func TestStoreIsBounded(t *testing.T) {
-	s := NewStore(make([]byte, StoreBytes(1)), 1)
-	for i := range uint64(storeSlots) {
-		if !s.save(i+1, []uint64{i}) {
-			t.Fatalf("no room for record %d", i)
+	const cpus = 128
+	memory := make([]byte, StoreBytes(cpus))
+	s := NewStore(memory, cpus)
+	for kind, tc := range map[string]struct{ words, slots, first int }{
+		"load averages": {loadRecordWords, maxWatched, 1},
+		"counters":      {cpuRecordFixed + cpuRecordPerCPU*cpus, room(cpus), 1 << 20},
+	} {
+		record := func(i int) []uint64 { return slices.Repeat([]uint64{uint64(tc.first + i)}, tc.words) }
+		for i := range tc.slots {
+			for range 2 { // into both halves
+				if !s.save(uint64(tc.first+i), record(i)) {
+					t.Fatalf("%s: no room for record %d", kind, i)
+				}
+			}
+		}
+		if s.save(uint64(tc.first+tc.slots), record(0)) {
+			t.Errorf("%s: one more than there are slots", kind)
+		}
+		if s.save(uint64(tc.first), make([]uint64, cpuRecordFixed+cpuRecordPerCPU*cpus+1)) {
+			t.Errorf("%s: a record longer than a slot", kind)
+		}
+		s.drop(uint64(tc.first))
+		if !s.save(uint64(tc.first), record(0)) {
+			t.Errorf("%s: a dropped slot was not used again", kind)
+		}
+		next := NewStore(memory, cpus)
+		for i := range tc.slots {
+			if words, ok := next.load(uint64(tc.first+i), nil); !ok || !slices.Equal(words, record(i)) {
+				t.Fatalf("%s: record %d is %d, %t", kind, i, words, ok)
+			}
 		}
 	}
-	if s.save(storeSlots+1, []uint64{1}) {
-		t.Error("one more than there are slots")
+}
+
+// TestStoreOfAnEarlierVersion: it has put records wherever there was room.
+func TestStoreOfAnEarlierVersion(t *testing.T) {
+	memory := make([]byte, StoreBytes(128))
+	record := slices.Clip(slices.Repeat([]uint64{7}, cpuRecordFixed))
+	earlier := NewStore(memory, 128)
+	for i, slot := range []int{0, room(128), storeSlots - maxWatched - 1, storeSlots - 1} {
+		earlier.freeCounters = []int{slot}
+		earlier.save(uint64(i+1), record)
 	}
-	s.drop(1)
-	if !s.save(storeSlots+1, []uint64{1}) {
-		t.Error("a dropped slot was not used again")
+	s := NewStore(memory, 128)
+	for i := range uint64(4) {
+		if words, ok := s.load(i+1, nil); !ok || !slices.Equal(words, record) {
+			t.Errorf("record %d is %d, %t", i+1, words, ok)
+		}
+		if !s.save(i+1, append(record[1:], 8)) {
+			t.Errorf("record %d can't be changed", i+1)
+		}
+		s.drop(i + 1)
 	}
-	if s.save(2, make([]uint64, 1000)) {
-		t.Error("a record longer than a slot")
+	if len(s.freeCounters) != room(128) || len(s.freeLoads) != maxWatched {
+		t.Errorf("%d and %d slots are free", len(s.freeCounters), len(s.freeLoads))
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+
+	"github.com/podview/podview/daemon/internal/cgroup"
 )
 
 // maxLeaves bounds the counters of one container: its inner cgroups may have
@@ -40,28 +42,45 @@ func (k Key) Clone() Key {
 }
 
 // room is how many counters fit a table: fewer on a machine of many CPUs, where
-// each takes some 120 bytes for each CPU, here and in the Store.
+// each takes 64 bytes for each CPU here, and 96 in the Store.
 func room(cpus int) int {
-	const tableBytes, bytesPerCPU, least = 64 << 20, 120, 1024
+	const tableBytes, bytesPerCPU, least = 64 << 20, 64 + 96, 1024
 	return max(least, min(maxContainers, tableBytes/bytesPerCPU/max(cpus, 1)))
 }
 
+// grow makes the table one of counters of so many CPUs. It then holds fewer.
+func (t *CPUTable) grow(cpus int) {
+	if cpus <= t.cpus {
+		return
+	}
+	t.cpus = cpus
+	for len(t.containers) > room(cpus) {
+		t.thin()
+	}
+}
+
+// thin evicts where the crowd is.
+func (t *CPUTable) thin() {
+	for _, k := range crowd(t.containers, t.age) {
+		t.evict(k)
+	}
+}
+
+func (t *CPUTable) age(k Key) uint64 { return t.containers[k].nowNsec }
+
 // add makes room for a container, and has it in the table without counters.
-func (t *CPUTable) add(key Key, cpus int) *cpuCounters {
+func (t *CPUTable) add(key Key) *cpuCounters {
 	if t.containers == nil {
 		t.containers, t.leaves = map[Key]*cpuCounters{}, map[string][]Key{}
 	}
-	age := func(k Key) uint64 { return t.containers[k].nowNsec }
 	if own := t.leaves[key.Root]; len(own) >= maxLeaves {
-		t.evict(slices.MinFunc(own, func(a, b Key) int { return cmp.Compare(age(a), age(b)) }))
+		t.evict(slices.MinFunc(own, func(a, b Key) int { return cmp.Compare(t.age(a), t.age(b)) }))
 	}
-	if len(t.containers) >= room(cpus) {
-		for _, k := range crowd(t.containers, age) {
-			t.evict(k)
-		}
+	if len(t.containers) >= room(t.cpus) {
+		t.thin()
 	}
 	key = key.Clone()
-	c := &cpuCounters{record: recordHash("cpu", key)}
+	c := &cpuCounters{record: recordHash("cpu", key), busy: t.busy}
 	t.containers[key] = c
 	t.leaves[key.Root] = append(t.leaves[key.Root], key)
 	return c
@@ -76,42 +95,17 @@ func (t *CPUTable) evict(key Key) {
 	}
 }
 
-// crowd is who has to leave a full table. It follows the tree of cgroups down,
-// each time into the branch that has most entries, as long as one stands out,
-// and takes an eighth of those there: the oldest. So a container that makes
-// containers in itself does not take the place of those beside it.
+// crowd is who has to leave a full table: an eighth of those where the crowd
+// is, the oldest. So a container that makes containers in itself does not take
+// the place of those beside it.
 func crowd[V any](containers map[Key]V, age func(Key) uint64) []Key {
-	keys := make([]Key, 0, len(containers))
+	keys, roots := make([]Key, 0, len(containers)), make([]string, 0, len(containers))
 	for k := range containers {
-		keys = append(keys, k)
+		keys, roots = append(keys, k), append(roots, k.Root)
 	}
 	const standsOut = 16 // a sixteenth
-	for depth := 0; ; {
-		branches, fullest := map[string]int{}, ""
-		for _, k := range keys {
-			b := branch(k.Root, depth)
-			branches[b]++
-			if branches[b] > branches[fullest] {
-				fullest = b
-			}
-		}
-		if len(fullest) <= depth || branches[fullest]*standsOut < len(keys) || branches[fullest] == 1 {
-			break
-		}
-		keys = slices.DeleteFunc(keys, func(k Key) bool { return branch(k.Root, depth) != fullest })
-		depth = len(fullest)
-	}
+	top := cgroup.Crowd(roots, standsOut)
+	keys = slices.DeleteFunc(keys, func(k Key) bool { return !cgroup.InBranch(k.Root, top) })
 	slices.SortFunc(keys, func(a, b Key) int { return cmp.Compare(age(a), age(b)) })
 	return keys[:len(keys)/8+1]
-}
-
-// branch is the beginning of path up to the first / after so many bytes.
-func branch(path string, bytes int) string {
-	if len(path) <= bytes {
-		return path
-	}
-	if i := strings.IndexByte(path[bytes+1:], '/'); i >= 0 {
-		return path[:bytes+1+i]
-	}
-	return path
 }

@@ -66,7 +66,7 @@ func TestLoadsOfCrowdsLeaveOthersAlone(t *testing.T) {
 	for i := range uint64(2 * maxContainers) {
 		table.Watch(Key{Root: fmt.Sprint("/kubepods/pod2/c/", i), ID: i}, 2+i, 1, Threads{}, nil)
 	}
-	if _, ok := table.Peek(victim); !ok || table.Watched() > maxContainers {
+	if _, ok := table.Peek(victim); !ok || table.Watched() > maxWatched {
 		t.Errorf("the victim is watched: %t; with it %d", ok, table.Watched())
 	}
 }
@@ -107,7 +107,7 @@ func TestShortKeys(t *testing.T) {
 }
 
 func TestRoom(t *testing.T) {
-	for cpus, want := range map[int]int{0: maxContainers, 1: maxContainers, 64: maxContainers, 128: 4369, 256: 2184, 4096: 1024} {
+	for cpus, want := range map[int]int{0: maxContainers, 1: maxContainers, 32: maxContainers, 128: 3276, 256: 1638, 512: 1024, 4096: 1024} {
 		if got := room(cpus); got != want {
 			t.Errorf("%d CPUs: %d, want %d", cpus, got, want)
 		}
@@ -118,5 +118,26 @@ func TestRoom(t *testing.T) {
 	}
 	if n := len(table.containers); n > room(128) {
 		t.Errorf("%d counters of 128 CPUs, %d allowed", n, room(128))
+	}
+}
+
+// TestCountersGrow: those of a few CPUs take up what there is room for, and then
+// their limits are raised.
+func TestCountersGrow(t *testing.T) {
+	var table CPUTable
+	read := func(i, n int) {
+		table.Observe(Key{Root: fmt.Sprint("/", i)}, CPUUsage{NowNsec: 1, CPUs: cpus(n, 1), Time: &cgroup.CPUTime{}}, nil)
+	}
+	for i := range maxContainers {
+		read(i, 1)
+	}
+	if n := len(table.containers); n != maxContainers {
+		t.Fatalf("%d counters of one CPU", n)
+	}
+	for i := range 10 {
+		read(i, 512)
+	}
+	if n := len(table.containers); n > room(512) {
+		t.Errorf("%d counters when there are 512 CPUs, %d allowed", n, room(512))
 	}
 }

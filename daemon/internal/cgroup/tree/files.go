@@ -32,6 +32,9 @@ func (n name) Clone() name {
 	return n
 }
 
+// Branch is the cgroup, in whatever hierarchy.
+func (n name) Branch() string { return n.path }
+
 func (n name) String() string {
 	if n.file == "" {
 		return n.dir + n.path
