@@ -1,6 +1,9 @@
 package conformance
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +18,7 @@ import (
 
 // withoutPaths makes a host's /proc and /sys that lack some paths, as a kernel
 // that was built without does.
-func withoutPaths(t *testing.T, lacks ...string) (flags []string) {
+func withoutPaths(t *testing.T, lacks ...string) (flags []string, proc string) {
 	t.Helper()
 	dir := t.TempDir()
 	var farm func(at string)
@@ -42,7 +45,7 @@ func withoutPaths(t *testing.T, lacks ...string) (flags []string) {
 	}
 	farm("/proc")
 	farm("/sys")
-	return []string{"--host-proc", dir + "/proc", "--host-sys", dir + "/sys"}
+	return []string{"--host-proc", dir + "/proc", "--host-sys", dir + "/sys"}, dir + "/proc"
 }
 
 // TestKernelLacksAPath: a pod finds its volumes, served or not, and nothing in
@@ -54,7 +57,7 @@ func TestKernelLacksAPath(t *testing.T) {
 		{paths.NodeDir, "/proc/slabinfo", "/proc/swaps", "/proc/pressure"},
 	} {
 		t.Run(strings.Join(lacks, " "), func(t *testing.T) {
-			flags := withoutPaths(t, lacks...)
+			flags, proc := withoutPaths(t, lacks...)
 			n := &node{dir: filepath.Join(t.TempDir(), "view")}
 			stdout, _, code := runHere(t, exec.Command(podviewBinary(t), append([]string{"doctor"}, flags...)...))
 			if want := "UNFIT  hostPath volumes of the -optional policies: this kernel lacks "; code != 0 || !strings.Contains(stdout, want) {
@@ -65,6 +68,7 @@ func TestKernelLacksAPath(t *testing.T) {
 			if got == waits {
 				t.Fatal("with podview a new pod does not start")
 			}
+			hasThreads(t, proc, served)
 			emptyIn(t, served, lacks)
 			crash(t, s)
 			makeLinks(t, n.dir, flags...)
@@ -77,6 +81,19 @@ func TestKernelLacksAPath(t *testing.T) {
 			makeLinks(t, n.dir)
 			startsOnTheHost(t, n.dir)
 		})
+	}
+}
+
+// hasThreads gives such a /proc the threads of a container that has started
+// since, and those that it may start.
+func hasThreads(t *testing.T, proc string, c *container) {
+	t.Helper()
+	const more = 1000
+	for tid := c.pid; tid < c.pid+more; tid++ {
+		name := fmt.Sprint(tid)
+		if err := os.Symlink("/proc/"+name, filepath.Join(proc, name)); err != nil && !errors.Is(err, fs.ErrExist) {
+			t.Fatal(err)
+		}
 	}
 }
 
