@@ -22,6 +22,7 @@ import (
 var namespaced = map[string]bool{
 	"Namespace": false, "ClusterPolicy": false, "MutatingPolicy": false, "ValidatingPolicy": false,
 	"MutatingAdmissionPolicy": false, "MutatingAdmissionPolicyBinding": false,
+	"ValidatingAdmissionPolicy": false, "ValidatingAdmissionPolicyBinding": false,
 	"ServiceAccount": true, "DaemonSet": true, "RoleBinding": true, "ResourceQuota": true, "PodMonitor": true,
 	"NetworkPolicy": true,
 }
