@@ -2,6 +2,7 @@ package fusedev_test
 
 import (
 	"encoding/binary"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
@@ -150,6 +151,7 @@ func fuzzDevice(f *testing.F, prepare, before func(*fusedev.Conn)) {
 
 // FuzzSlots leaves bytes in a slot, as a worker that was killed does.
 func FuzzSlots(f *testing.F) {
+	debug.SetGCPercent(1000) // each answer has a buffer of megabytes
 	for _, r := range recorded(f) {
 		f.Add(r)
 		f.Add(r[:len(r)/2])
