@@ -66,12 +66,14 @@ fuzz: ## each Fuzz function for FUZZTIME=100000x runs, a few seconds
 
 generate: ## write the generated documents and policies
 	go run ./daemon/internal/viewdoc -o docs/view.md
+	go test -count=1 ./daemon/internal/boot -run TestDocs -update
 	cd policies && go run ./cmd/generate
 
 generate-check: ## fail when a generated file is not what generate writes
 	@mkdir -p .cache/generated
 	go run ./daemon/internal/viewdoc -o .cache/generated/view.md
 	diff -u docs/view.md .cache/generated/view.md
+	go test -count=1 ./daemon/internal/boot -run TestDocs
 	cd policies && go run ./cmd/generate -check
 
 SYSCALLVIEW := daemon/internal/syscallview

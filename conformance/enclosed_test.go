@@ -80,13 +80,22 @@ const enclosedMiB = 192
 // enclosed starts a container with an empty root and enclosedMiB of memory.
 func enclosed(t *testing.T, view string) *container {
 	t.Helper()
+	c, err := tryEnclosed(t, view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// tryEnclosed fails where a runtime could not mount the view.
+func tryEnclosed(t *testing.T, view string) (*container, error) {
+	t.Helper()
 	c := &container{
 		group:   newGroup(t, podPath()+"/"+ctrName("e"), limits{memoryMiB: enclosedMiB, cpuMilli: 1000}),
 		process: startAgent(t, true),
 	}
 	c.group.add(t, c.pid)
-	c.call(t, "Enclose", EncloseArgs{t.TempDir(), view, emulatedHere()}, &struct{}{})
-	return c
+	return c, c.try("Enclose", EncloseArgs{t.TempDir(), view, emulatedHere()}, &struct{}{})
 }
 
 // files are one file of every emulated path.

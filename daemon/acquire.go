@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 
-	"github.com/podview/podview/daemon/internal/failopen"
 	"github.com/podview/podview/daemon/internal/handover"
 	"github.com/podview/podview/daemon/internal/ledger"
 	"github.com/podview/podview/daemon/internal/mountinfo"
@@ -197,9 +196,6 @@ func takeOver(c *serveConfig, args []string, p *handover.Predecessor) (*servedMo
 	if err != nil {
 		return giveUp(fmt.Errorf("take over the mount: %w", err))
 	}
-	if c.failOpen {
-		linkUnder(c)
-	}
 	err = p.Take(sameLedger) // from here on readers wait
 	if errors.Is(err, handover.ErrGone) && isViewMounted(c.mount) {
 		klog.ErrorS(err, "The podview that offered the mount is gone; going on with what it had given")
@@ -213,16 +209,4 @@ func takeOver(c *serveConfig, args []string, p *handover.Predecessor) (*servedMo
 func isViewMounted(mount string) bool {
 	there, ok, err := mountinfo.On(mount)
 	return ok && err == nil && there.FSType == mountinfo.ViewType
-}
-
-// linkUnder makes the links under a mount that is in use: an earlier podview
-// may have made them for other paths.
-func linkUnder(c *serveConfig) {
-	err := failopen.Under(c.mount, func(dir string) error {
-		_, err := failopen.Make(dir, present(c.root))
-		return err
-	})
-	if err != nil {
-		klog.ErrorS(err, "Without podview, new pods that need these files will not start", "mount", c.mount)
-	}
 }

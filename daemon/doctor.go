@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/podview/podview/daemon/internal/confine"
+	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/syscallview"
 	"github.com/podview/podview/daemon/paths"
@@ -50,23 +51,26 @@ func doctor(args []string) int {
 // report prints a line for each, and returns whether the view can be served.
 func report(w io.Writer, all []diagnosis) (fit bool) {
 	fit = true
+	last := "The view can be served here."
 	for _, d := range all {
 		switch {
 		case d.err == nil:
 			fmt.Fprintf(w, "fit    %s\n", d.feature)
 			continue
 		case d.needed:
+			last = "The view can't be served here."
 			fit = false
+			fmt.Fprintf(w, "UNFIT  %s: %v\n", d.feature, d.err)
+		case errors.Is(d.err, errNoVolume):
+			if fit {
+				last = "The view can be served here, but not to pods with volumes for what is missing."
+			}
 			fmt.Fprintf(w, "UNFIT  %s: %v\n", d.feature, d.err)
 		default:
 			fmt.Fprintf(w, "unfit  %s: %v\n", d.feature, d.err)
 		}
 	}
-	if fit {
-		fmt.Fprintln(w, "The view can be served here.")
-	} else {
-		fmt.Fprintln(w, "The view can't be served here.")
-	}
+	fmt.Fprintln(w, last)
 	return fit
 }
 
@@ -85,6 +89,8 @@ func diagnose(c *serveConfig) []diagnosis {
 		{"mounting: CAP_SYS_ADMIN", needed, mayMount(c)},
 		{"cgroups" + mode, needed, errCgroup},
 		{"the containers' own figures: the host's cgroup namespace", needed, hostCgroupNamespace(c)},
+		{"hostPath volumes for every cluster", needed, noVolume(c, false)},
+		{"hostPath volumes of the -optional policies", optional, noVolume(c, true)},
 		{"every emulated file", optional, absent(c)},
 		{"cheap reads: the kernel reports changes of cgroups", optional, errWatching},
 		{"confined processes: the kernel refuses what is not on a list", optional, confine.Filters()},
@@ -132,19 +138,33 @@ func hasCapability(status string, number uint) bool {
 	return false
 }
 
+// absent is the emulated files that this kernel lacks.
 func absent(c *serveConfig) error {
-	var names []string
-	have := map[string]bool{}
-	for _, p := range present(c.root) {
-		have[p.Path] = true
+	names := lacking(c.root, func(p paths.Path) bool { return !p.Rare })
+	if names == nil {
+		return nil
 	}
+	return fmt.Errorf("this kernel lacks %s, so the view has nothing in its place", strings.Join(names, " "))
+}
+
+var errNoVolume = errors.New("no container runtime can mount there, and a pod with such a volume does not start; with NRI it starts without")
+
+// noVolume is those among them that policies have volumes for. The view has
+// something to mount, but /proc and /sys have no place for it, and nobody can
+// make one.
+func noVolume(c *serveConfig, optional bool) error {
+	names := lacking(c.root, func(p paths.Path) bool { return p.Everywhere && p.Optional == optional })
+	if names == nil {
+		return nil
+	}
+	return fmt.Errorf("this kernel lacks %s: %w", strings.Join(names, " "), errNoVolume)
+}
+
+func lacking(root host.Root, among func(paths.Path) bool) (names []string) {
 	for _, p := range paths.All {
-		if !have[p.Path] && !p.Rare {
+		if among(p) && !root.Has(p.Path) {
 			names = append(names, p.Path)
 		}
 	}
-	if names != nil {
-		return fmt.Errorf("this kernel lacks %s, so the view does too", strings.Join(names, " "))
-	}
-	return nil
+	return names
 }

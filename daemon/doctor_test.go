@@ -16,6 +16,8 @@ func TestReport(t *testing.T) {
 		"all":               {[]diagnosis{{"a", true, nil}, {"b", false, nil}}, true, "fit    a\nfit    b\nThe view can be served here.\n"},
 		"an optional lacks": {[]diagnosis{{"a", true, nil}, {"b", false, no}}, true, "fit    a\nunfit  b: because\nThe view can be served here.\n"},
 		"a needed lacks":    {[]diagnosis{{"a", true, no}, {"b", false, nil}}, false, "UNFIT  a: because\nfit    b\nThe view can't be served here.\n"},
+		"a volume lacks":    {[]diagnosis{{"a", false, errNoVolume}}, true, "UNFIT  a: " + errNoVolume.Error() + "\nThe view can be served here, but not to pods with volumes for what is missing.\n"},
+		"all lacks":         {[]diagnosis{{"a", true, no}, {"b", false, errNoVolume}}, false, "UNFIT  a: because\nUNFIT  b: " + errNoVolume.Error() + "\nThe view can't be served here.\n"},
 	} {
 		var out strings.Builder
 		if fit := report(&out, test.all); fit != test.fit || out.String() != test.want {

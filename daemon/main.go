@@ -27,6 +27,7 @@ var commands = []command{
 	{"view", "print what a process sees, next to the host's", viewCommand},
 	{"demo", "run a command in a limited container with the view; no cluster needed", demo.Main},
 	{"reattach", "give running containers a view that they lost or started without", reattachCommand},
+	{"links", "make what pods find while no podview runs", linksCommand},
 	{"doctor", "say whether this node is fit, and why not", doctor},
 	{"version", "print the version", func([]string) int { fmt.Println("podview", version); return 0 }},
 }

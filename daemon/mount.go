@@ -27,6 +27,8 @@ type servedMount struct {
 	predecessor *handover.Predecessor
 	// handedOver: another podview serves the mount now.
 	handedOver bool
+	// linksOnly: there was no podview before this one.
+	linksOnly bool
 	// lost: the connection was ended, and this process has no other.
 	lost bool
 	// mounted is when the connection began, pause how long that had waited.
@@ -44,7 +46,7 @@ func newServedMount(c *serveConfig, args []string) (*servedMount, *pipeline.Pipe
 		Arguments: append([]string{workerCommand}, args...), OOMScore: c.oomScore, Reserve: c.reserve,
 	}}
 	m.Host = func() fuse.RawFileSystem {
-		files := fusefs.New(hostOnly, present(c.root))
+		files := fusefs.New(hostOnly, viewPaths(c.root))
 		files.Resume(m.Ledger.Kept(), m.Ledger.Handle())
 		return files
 	}
@@ -110,7 +112,7 @@ func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor,
 	}
 	ran := make(chan error, 1)
 	go func() { ran <- m.Run(serving) }()
-	go m.reattachOrphans(serving)
+	go m.reattachOrphans(serving, m.linksOnly)
 	told := ctx.Done()
 	var over <-chan time.Time
 	for {

@@ -75,7 +75,7 @@ func (m *servedMount) tryMountAgain() error {
 	}
 	device, err := mountAndAnswer(m.config.mount, m)
 	if err == nil {
-		m.Device, m.lost = device, false
+		m.Device, m.lost, m.linksOnly = device, false, false
 	}
 	return err
 }

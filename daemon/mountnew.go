@@ -30,9 +30,10 @@ func mountNew(c *serveConfig, args []string) (*servedMount, error) {
 	if m.Ledger, err = ledger.New(cpus); err != nil {
 		return nil, err
 	}
-	linked := c.failOpen && makeLinks(c.mount, present(c.root))
-	if cleared || linked {
+	if c.failOpen || cleared {
 		m.Ledger.Orphans().Add(1)
+		// A pod may have been quicker than a node's first mount.
+		m.linksOnly = !cleared && !c.linked
 	}
 	m.mounted = time.Now()
 	m.Device, err = mountAndAnswer(c.mount, m)

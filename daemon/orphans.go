@@ -84,25 +84,26 @@ func (l *looks) look(ctx context.Context, orphans *atomic.Uint64) {
 }
 
 // reattachOrphans gives the view to the containers that lost it or started
-// without it, while ctx lasts and the view is served.
-func (m *servedMount) reattachOrphans(ctx context.Context) {
+// without it, while ctx lasts and the view is served; linksOnly as in
+// reattach.Config.
+func (m *servedMount) reattachOrphans(ctx context.Context, linksOnly bool) {
 	l := looks{
 		pauses: []time.Duration{0, 5 * time.Second, time.Minute},
 		retry:  time.Second,
-		once:   m.lookOnce,
+		once:   func(ctx context.Context) error { return m.lookOnce(ctx, linksOnly) },
 	}
 	l.look(ctx, m.Ledger.Orphans())
 }
 
 // lookOnce runs the process.
-func (m *servedMount) lookOnce(ctx context.Context) error {
+func (m *servedMount) lookOnce(ctx context.Context, linksOnly bool) error {
 	counts, theirs, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer counts.Close()
 	child := &holder.Child{
-		Arguments: []string{orphansCommand, "--mount=" + m.config.mount, "--host-proc=" + m.config.root.Proc},
+		Arguments: []string{orphansCommand, "--mount=" + m.config.mount, "--host-proc=" + m.config.root.Proc, fmt.Sprintf("--links-only=%t", linksOnly)},
 		Files:     []*os.File{countsFD - holder.AliveFD - 1: theirs},
 		OOMScore:  m.config.oomScore,
 		Budget:    lookBudget,
@@ -126,6 +127,7 @@ func lookForOrphans(args []string) int {
 	var config reattach.Config
 	flags.StringVar(&config.View, "mount", "", "as serve has it")
 	flags.StringVar(&config.Proc, "host-proc", "", "as serve has it")
+	flags.BoolVar(&config.LinksOnly, "links-only", false, "as reattach.Config has it")
 	if code, ok := parse(flags, args); !ok {
 		return code
 	}

@@ -10,11 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"k8s.io/klog/v2"
 
-	"github.com/podview/podview/daemon/internal/failopen"
 	"github.com/podview/podview/daemon/internal/reattach"
-	"github.com/podview/podview/daemon/paths"
 )
 
 func reattachCommand(args []string) int {
@@ -62,15 +59,4 @@ func reattachLine(c reattach.Container, dryRun bool) string {
 		line += "; failed: " + printable(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return line
-}
-
-// makeLinks prepares for the time without us. found is true when containers
-// may have started on an earlier run's links. What it can't make is no reason
-// not to serve.
-func makeLinks(mount string, emulated []paths.Path) (found bool) {
-	found, err := failopen.Make(mount, emulated)
-	if err != nil {
-		klog.ErrorS(err, "Without podview, new pods that need these files will not start", "mount", mount)
-	}
-	return found
 }

@@ -36,6 +36,7 @@ type serveConfig struct {
 	readDeadline   time.Duration
 	leave          bool
 	failOpen       bool
+	linked         bool // containers may have started on links
 	metricsAddress string
 	probeAddress   string
 	runDir         string
@@ -87,8 +88,12 @@ func parseServe(args []string) (c serveConfig, code int, ok bool) {
 func serve(args []string) int {
 	c, code, ok := parseServe(args)
 	if !ok {
+		if code != 0 {
+			beforeRefusal(args)
+		}
 		return code
 	}
+	linksFirst(&c)
 	if err := serveUntilSignal(&c, args); err != nil {
 		return fail("serve", err)
 	}
@@ -157,17 +162,18 @@ func inBackground(f func(context.Context)) (stop func()) {
 	}
 }
 
-// present is the emulated paths that this host's kernel has.
-func present(root host.Root) []paths.Path {
-	var have []paths.Path
+// viewPaths are the emulated paths that the view has: those that this host's
+// kernel has, and those that volumes name whatever the kernel.
+func viewPaths(root host.Root) []paths.Path {
+	var all []paths.Path
 	for _, p := range paths.All {
-		if _, err := os.Stat(root.Path(p.Path)); err == nil {
-			have = append(have, p)
-		} else {
-			klog.V(1).InfoS("This kernel lacks a file, so the view does too", "path", p.Path, "err", err)
+		if !p.Optional && !root.Has(p.Path) {
+			klog.V(1).InfoS("This kernel lacks a file, so the view does too", "path", p.Path)
+			continue
 		}
+		all = append(all, p)
 	}
-	return have
+	return all
 }
 
 var _ fusefs.Tree = (*pipeline.Pipeline)(nil)

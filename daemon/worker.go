@@ -62,7 +62,7 @@ func work(c *serveConfig) error {
 	if err != nil {
 		return err
 	}
-	files := fusefs.New(p, present(c.root))
+	files := fusefs.New(p, viewPaths(c.root))
 	files.Measure(func(path string) ([]byte, error) { return host.ReadFile(c.root.Path(path), nil) })
 	conn := c.connection(files, p, shared)
 	late, instead := files.Late(hostOnly), files.Instead(hostOnly)

@@ -68,7 +68,7 @@ func TestOneVersion(t *testing.T) {
 	version := regexp.MustCompile(`[:= ](v\d+\.\d+\.\d+)\s`)
 	for _, path := range []string{
 		"kustomize/gitops/argocd/application.yaml", "kustomize/gitops/argocd/applicationset.yaml",
-		"kustomize/gitops/flux/source-git.yaml", "kustomize/gitops/flux/source-oci.yaml", "docs/install.md", "Dockerfile", "kustomize/components/nri/kustomization.yaml",
+		"kustomize/gitops/flux/source-git.yaml", "kustomize/gitops/flux/source-oci.yaml", "docs/install.md", "Dockerfile", "kustomize/components/nri/kustomization.yaml", "docs/boot/talos.yaml",
 	} {
 		found := version.FindAllStringSubmatch(string(read(t, path)), -1)
 		if len(found) == 0 {

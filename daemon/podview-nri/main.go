@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 
+	"github.com/podview/podview/daemon/internal/host"
 	"github.com/podview/podview/daemon/internal/mountinfo"
 	"github.com/podview/podview/daemon/internal/nri"
 	"github.com/podview/podview/daemon/paths"
@@ -103,7 +104,7 @@ func run(args []string) int {
 	view := c.Rules.View
 	c.Source = nri.Source{
 		Mounted: func() (string, error) { return viewOn(view) },
-		Has:     func() ([]string, error) { return pathsIn(view) },
+		Has:     func() ([]string, error) { return pathsIn(view, host.Root{Proc: "/proc", Sys: "/sys"}) },
 	}
 	nri.Run(ctx, c.Config)
 	return 0
@@ -121,20 +122,21 @@ func viewOn(dir string) (string, error) {
 	return m.Dev, nil
 }
 
-// pathsIn asks the view on dir for an answer, and for what it emulates.
-func pathsIn(dir string) ([]string, error) {
+// pathsIn asks the view on dir for an answer, and for what it emulates. What
+// this kernel lacks is left out: no runtime can mount anything there.
+func pathsIn(dir string, kernel host.Root) ([]string, error) {
 	// The kernel never answers this one from memory.
 	if err := unix.Statfs(dir, &unix.Statfs_t{}); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	var has []string
+	var all []string
 	for _, p := range paths.All {
-		if _, err := os.Lstat(dir + p.Path); err == nil {
-			has = append(has, p.Path)
+		if _, err := os.Lstat(dir + p.Path); err == nil && kernel.Has(p.Path) {
+			all = append(all, p.Path)
 		}
 	}
-	if len(has) == 0 {
+	if len(all) == 0 {
 		return nil, fmt.Errorf("%s has no emulated file", dir)
 	}
-	return has, nil
+	return all, nil
 }

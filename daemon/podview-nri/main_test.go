@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/podview/podview/daemon/internal/host"
 )
 
 func TestParse(t *testing.T) {
@@ -31,13 +33,27 @@ func TestViewOnNothing(t *testing.T) {
 			t.Errorf("%s: %q, %v", path, superblock, err)
 		}
 	}
-	if has, err := pathsIn(dir); err == nil {
+	kernel := host.Root{Proc: "/proc", Sys: "/sys"}
+	if has, err := pathsIn(dir, kernel); err == nil {
 		t.Errorf("an empty directory has %q", has)
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "proc/stat"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if has, err := pathsIn(dir); err != nil || !slices.Equal(has, []string{"/proc/stat"}) {
+	if has, err := pathsIn(dir, kernel); err != nil || !slices.Equal(has, []string{"/proc/stat"}) {
 		t.Errorf("one with a name has %q, %v", has, err)
+	}
+}
+
+// The view has what this kernel lacks; no runtime could mount it anywhere.
+func TestPathsOfTheKernel(t *testing.T) {
+	dir, proc := t.TempDir(), t.TempDir()
+	for _, file := range []string{dir + "/proc/stat", dir + "/proc/swaps", proc + "/stat"} {
+		if err := os.MkdirAll(file, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if has, err := pathsIn(dir, host.Root{Proc: proc, Sys: "/sys"}); err != nil || !slices.Equal(has, []string{"/proc/stat"}) {
+		t.Errorf("%q, %v", has, err)
 	}
 }

@@ -18,7 +18,7 @@ import (
 const module = "github.com/podview/podview/daemon/"
 
 // pure packages compute; they read no file and no clock.
-var pure = []string{"paths", "label", "internal/view", "internal/sample", "internal/procfile", "internal/sysfile", "internal/cgroup", "internal/quantity", "internal/summary"}
+var pure = []string{"paths", "label", "internal/view", "internal/sample", "internal/procfile", "internal/sysfile", "internal/cgroup", "internal/quantity", "internal/summary", "internal/boot"}
 
 // onlyIn lists the packages that may import what is dangerous or big.
 var onlyIn = map[string][]string{

@@ -13,65 +13,120 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/podview/podview/daemon/paths"
 )
 
-// Make leaves dir, where nothing may be mounted, with exactly one link for
-// each emulated path: dir/proc/meminfo → /proc/meminfo. Links that an earlier
-// call made for other paths are removed; found is true when there were links
-// of earlier calls, of whatever path.
+// Make leaves dir, where nothing may be mounted, with a link for each emulated
+// path: dir/proc/meminfo → /proc/meminfo. found is true when there were links
+// of earlier calls.
 //
-// Anything else in dir is left alone. Where that is in a link's place the
-// error names it, and the other links are made all the same.
-func Make(dir string, emulated []paths.Path) (found bool, err error) {
-	if found, err = removeStale(dir, emulated); err != nil {
-		return found, err
+// A link to what the host's kernel lacks would lead nowhere, and no volume
+// would be found there. An optional path that lacks names has a stand-in
+// instead: an empty directory, or a file with its header only. On another
+// kernel, after a reboot, the one takes the other's place.
+//
+// Anything else in dir is left alone: also links of paths that another version
+// of podview emulates, which a pod that was made under it still names. Where it
+// is in a link's place the error names it, and the others are made all the
+// same.
+func Make(dir string, emulated []paths.Path, lacks func(paths.Path) bool) (found bool, err error) {
+	switch info, err := os.Lstat(dir); {
+	case err != nil:
+		return false, err
+	case !info.IsDir():
+		return false, fmt.Errorf("%s is not a directory, and has no place for links", dir)
 	}
 	for _, p := range emulated {
-		err = errors.Join(err, link(dir, p.Path))
+		file := filepath.Join(dir, p.Path)
+		linked := leadsTo(file, p.Path)
+		found = found || linked
+		switch {
+		case p.Optional && lacks(p):
+			err = errors.Join(err, placeStandIn(file, p, linked))
+		case !linked && !(p.Rare && lacks(p)): // no volume names what is rare
+			err = errors.Join(err, placeLink(file, p))
+		}
 	}
 	return found, err
 }
 
-// removeStale removes the links whose paths are not emulated any more.
-func removeStale(dir string, emulated []paths.Path) (found bool, err error) {
-	err = filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.Type() != fs.ModeSymlink {
-			return err
-		}
-		name, err := filepath.Rel(dir, file)
-		target := "/" + name
-		if err != nil || !leadsTo(file, target) {
-			return err
-		}
-		found = true
-		if slices.ContainsFunc(emulated, func(p paths.Path) bool { return p.Path == target }) {
-			return nil
-		}
-		return os.Remove(file)
-	})
-	return found, err
-}
-
-// link makes one link, and the directories above it. symlink(2) makes the
+// placeLink makes one link, and the directories above it. symlink(2) makes the
 // name and what it leads to in one step, so nobody finds half of it.
-func link(dir, target string) error {
-	file := filepath.Join(dir, target)
+func placeLink(file string, p paths.Path) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	err := os.Symlink(target, file)
+	if isStandIn(file, p) {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	err := os.Symlink(p.Path, file)
 	if errors.Is(err, fs.ErrExist) {
-		if leadsTo(file, target) {
+		if leadsTo(file, p.Path) { // made by another podview meanwhile
 			return nil
 		}
-		return fmt.Errorf("%s is in the way of a link to %s", file, target)
+		return fmt.Errorf("%s is in the way of a link to %s", file, p.Path)
 	}
 	return err
+}
+
+// placeStandIn makes one in the place of a link, or of nothing.
+func placeStandIn(file string, p paths.Path, linked bool) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	if linked {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	var err error
+	if p.Dir {
+		err = os.Mkdir(file, 0o555)
+	} else {
+		err = createWhole(file, p.Nothing, fs.FileMode(p.Mode))
+	}
+	if errors.Is(err, fs.ErrExist) {
+		if isStandIn(file, p) {
+			return nil
+		}
+		return fmt.Errorf("%s is in the way of what stands in for %s, which this kernel lacks", file, p.Path)
+	}
+	return err
+}
+
+// createWhole makes a file that is never seen without its text.
+func createWhole(file, text string, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Chmod(mode), f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), file)
+}
+
+// isStandIn tells one of ours: nothing can be lost with it.
+func isStandIn(file string, p paths.Path) bool {
+	info, err := os.Lstat(file)
+	switch {
+	case err != nil || !p.Optional:
+		return false
+	case p.Dir:
+		names, err := os.ReadDir(file)
+		return info.IsDir() && err == nil && len(names) == 0
+	case !info.Mode().IsRegular() || info.Size() != int64(len(p.Nothing)):
+		return false
+	}
+	text, err := os.ReadFile(file)
+	return err == nil && string(text) == p.Nothing
 }
 
 // leadsTo tells a link of ours: it leads to the path that it is named after.

@@ -1,9 +1,12 @@
 package pipeline
 
 import (
+	"errors"
+	"io/fs"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
 
 	"github.com/podview/podview/daemon/internal/metrics"
 	"github.com/podview/podview/daemon/internal/procfile"
@@ -17,11 +20,30 @@ type file struct {
 	name    string
 	reads   prometheus.Counter
 	private bool           // no container may see the host's
+	lacked  lacked         // where this host's kernel has none
 	proc    *procfile.File // of a file in /proc
 	// source tells what the request's path is made from. For /proc it is
 	// constant; in /sys it depends on the caller's CPUs, which it leaves in the
 	// request.
 	source func(p *Pipeline, r *request) (source, error)
+}
+
+// lacked is what an optional file says where the kernel has none: nothing.
+type lacked struct {
+	optional bool
+	nothing  string
+}
+
+// instead appends it for a host's file that is not there. Where nothing can be
+// said, as of pressure, it is what the kernel says when that is off (psi=0).
+func (l lacked) instead(dst []byte, err error) ([]byte, error) {
+	switch {
+	case !l.optional || !errors.Is(err, fs.ErrNotExist):
+		return dst, err
+	case l.nothing == "":
+		return dst, unix.EOPNOTSUPP
+	}
+	return append(dst, l.nothing...), nil
 }
 
 // source is what one file's content is made from.
@@ -48,7 +70,7 @@ func (s *source) append(dst, template []byte, r *request) ([]byte, error) {
 func newFiles(m *metrics.Metrics) map[string]*file {
 	files := map[string]*file{}
 	for _, path := range paths.All {
-		files[path.Path] = &file{name: path.Path, reads: m.Read(path.Path), source: sysSource}
+		files[path.Path] = &file{name: path.Path, reads: m.Read(path.Path), source: sysSource, lacked: lacked{path.Optional, path.Nothing}}
 	}
 	for _, f := range procfile.All {
 		files[f.Path].private = f.Needs&procfile.NeedSlabinfo != 0

@@ -31,6 +31,7 @@ const onlyMachine = 1
 // template is the host's text of a file; nothing for "".
 func (p *Pipeline) template(r *request, path string) ([]byte, error) {
 	var err error
+	room := r.host[:0]
 	switch path {
 	case "":
 		return nil, nil
@@ -46,6 +47,9 @@ func (p *Pipeline) template(r *request, path string) ([]byte, error) {
 		r.host, _, err = p.host.Append(r.host[:0], path)
 	default:
 		r.host, _, err = p.host.AppendAll(r.host[:0], path)
+	}
+	if f := p.files[path]; err != nil && f != nil {
+		r.host, err = f.lacked.instead(room, err)
 	}
 	return r.host, err
 }
@@ -99,6 +103,9 @@ func (p *Pipeline) onlineCPUs(r *request) (err error) {
 func (p *Pipeline) hostFile(dst []byte, path string) ([]byte, error) {
 	text, _, err := p.host.AppendAll(dst, path)
 	if err != nil {
+		if f := p.files[path]; f != nil {
+			return f.lacked.instead(dst, err)
+		}
 		return dst, err
 	}
 	return text, nil

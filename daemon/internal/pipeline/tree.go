@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/podview/podview/daemon/internal/sysfile"
+	"github.com/podview/podview/daemon/paths"
 )
 
 // Stat tells what the thread tid finds at a path below paths.CPUDir or
@@ -49,6 +51,9 @@ func (p *Pipeline) List(tid int, dir string) (map[string]uint32, error) {
 		f, err = os.Open(p.Root.Path(node.Host))
 		return err
 	})
+	if dir == paths.NodeDir && errors.Is(err, fs.ErrNotExist) {
+		return map[string]uint32{}, nil // a kernel without NUMA
+	}
 	if err != nil {
 		return nil, err
 	}

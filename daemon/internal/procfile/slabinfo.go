@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/podview/podview/daemon/internal/view"
+	"github.com/podview/podview/daemon/paths"
 )
 
 var slabinfo = File{
@@ -17,12 +18,6 @@ var slabinfo = File{
 	},
 }
 
-// slabinfoHeader is mm/slab_common.c print_slabinfo_header's.
-const slabinfoHeader = "slabinfo - version: 2.1\n" +
-	"# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>" +
-	" : tunables <limit> <batchcount> <sharedfactor>" +
-	" : slabdata <active_slabs> <num_slabs> <sharedavail>\n"
-
 var slabinfoVersion = []byte("slabinfo - version")
 
 // appendSlabinfo never fails: the fallback would be the host's file, which
@@ -35,7 +30,7 @@ func appendSlabinfo(dst, host []byte, c *view.Container) ([]byte, error) {
 	columns, _ := cutLine(rest)
 	if !bytes.HasPrefix(version, slabinfoVersion) || !bytes.HasPrefix(columns, []byte("# name")) ||
 		columns[len(columns)-1] != '\n' {
-		return append(dst, slabinfoHeader...), nil
+		return append(dst, paths.SlabinfoHeader...), nil
 	}
 	dst = append(dst, version...)
 	return append(dst, columns...), nil

@@ -19,6 +19,8 @@ type judge struct {
 	// container's. Without them all paths are, but only for mounts of ours.
 	only []string
 	id   string
+	// linksOnly: what is dead is none of our business.
+	linksOnly bool
 	// ask returns the state of the view that shows at path for a process.
 	ask func(pid int, path string) (mountinfo.State, error)
 	// asked remembers the answers, by superblock: one that does not answer
@@ -97,7 +99,7 @@ func (j *judge) ours(pid int, path string, m mountinfo.Mount, onHost bool) (bool
 	if !isView(m, path) {
 		return !onHost && j.failOpen(m, path), nil
 	}
-	if m.Dev == j.view {
+	if m.Dev == j.view || j.linksOnly {
 		return false, nil
 	}
 	state, err := j.state(pid, path, m.Dev)

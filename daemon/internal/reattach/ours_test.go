@@ -92,6 +92,16 @@ func recordedJudge(t *testing.T) *judge {
 	return j
 }
 
+// Where no podview was before, what is dead is another's.
+func TestLinksOnly(t *testing.T) {
+	j := recordedJudge(t)
+	j.linksOnly = true
+	var c Container
+	if got := describe(j.targets(77, parse(t, containerMounts+openMeminfo+"\n"+deadCPU), &c)); got != "/proc/meminfo=511" || c.Err() != nil {
+		t.Errorf("%q, %v", got, c.Err())
+	}
+}
+
 // A superblock is asked once, for all containers. No answer is no verdict.
 func TestAskOnce(t *testing.T) {
 	asked, answer := 0, errors.New("no such mount")

@@ -56,6 +56,8 @@ type Config struct {
 	Proc string
 	// DryRun leaves every mount as it is.
 	DryRun bool
+	// LinksOnly leaves dead views alone: there was none of ours before.
+	LinksOnly bool
 }
 
 // Report has one entry for each container with a mount of ours, by pid.
@@ -131,6 +133,7 @@ func Run(ctx context.Context, config Config) (Report, error) {
 	}
 	namespaces = takeTurns(namespaces, func(pid int) string { return cgroupName(config.Proc, pid) })
 	judge := newJudge(host, v.dev, config.Proc)
+	judge.linksOnly = config.LinksOnly
 	do := func(ns namespace) (Container, bool) { return repair(ns, judge, v, config) }
 	all, complete := each(ctx, namespaces, do, v.close)
 	if !complete {

@@ -41,6 +41,10 @@ from in the files of the container's cgroup (version 1, version 2), what is
 printed, and what is printed when no limit below the node's own size is set.
 "The host's" is what the node's own file says. If a cgroup's file cannot be
 read, the whole emulated file is the host's, except /proc/slabinfo.
+
+Where the node's kernel lacks /proc/swaps, /proc/slabinfo or
+/sys/devices/system/node, the view has them all the same: the header, or an empty
+directory ([guarantees.md](guarantees.md#kernels-that-lack-a-path)).
 `
 
 // documented is the files of /proc and the two directories of /sys.
