@@ -43,7 +43,7 @@ func newServedMount(c *serveConfig, args []string) (*servedMount, *pipeline.Pipe
 		return nil, nil, err
 	}
 	m := &servedMount{config: c, cgroup: mode, Holder: &holder.Holder{
-		Arguments: append([]string{workerCommand}, args...), OOMScore: c.oomScore,
+		Arguments: append([]string{workerCommand}, args...), OOMScore: c.oomScore, Reserve: c.reserve,
 	}}
 	m.Host = func() fuse.RawFileSystem {
 		files := fusefs.New(hostOnly, viewPaths(c.root))

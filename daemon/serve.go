@@ -41,6 +41,7 @@ type serveConfig struct {
 	probeAddress   string
 	runDir         string
 	oomScore       string // of the processes that the holder starts
+	reserve        *holder.Reserve
 	syscalls       syscallFlags
 }
 
@@ -114,6 +115,7 @@ func serveUntilSignal(c *serveConfig, args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
 	exempt(c)
+	c.reserve = holder.NewReserve()
 	acquired, stopProbes, err := startProbes(c)
 	if err != nil {
 		return err

@@ -108,7 +108,8 @@ func work(c *serveConfig) error {
 func (c *serveConfig) connection(files *fusefs.FS, p *pipeline.Pipeline, shared *ledger.Ledger) *fusedev.Conn {
 	conn := fusedev.NewConn(holder.DeviceFD, files, shared.Slots())
 	conn.Readers, conn.Answered, conn.Deadline = c.readers, shared.Answered(), c.readDeadline
-	conn.Whose, conn.Lot = p.Owner, shared.Lot()
+	conn.Lot = shared.Lot()
+	conn.TakeTurns(p.Owner)
 	if c.readDeadline == 0 {
 		conn.Deadline = math.MaxInt64
 	}

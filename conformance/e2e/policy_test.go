@@ -50,6 +50,10 @@ func TestLeftAlone(t *testing.T) {
 	for _, test := range []struct{ name, spec string }{
 		{"Windows", "os: {name: windows}"},
 		{"Windows by its node selector", "nodeSelector: {kubernetes.io/os: windows}"},
+		{"Windows by its affinity", "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/os, operator: In, values: [windows]}]}]}}}"},
+		{"Windows by its toleration", "tolerations: [{key: os, operator: Equal, value: Windows, effect: NoSchedule}]"},
+		{"a virtual node", "tolerations: [{key: virtual-kubelet.io/provider, operator: Exists}]"},
+		{"Fargate", "schedulerName: fargate-scheduler"},
 		{"hostUsers false", "hostUsers: false"},
 		{"another runtime class", "runtimeClassName: gvisor"},
 	} {

@@ -30,6 +30,11 @@ volumes: [{name: own, emptyDir: {}}]`,
 containers:
 - {name: main, SLEEP}
 volumes: [{name: podview-stat, emptyDir: {}}]`,
+	"privileged, and a mount below a directory": `
+containers:
+- {name: main, SLEEP, securityContext: {privileged: true}}
+- {name: below, SLEEP, volumeMounts: [{name: own, mountPath: /sys/devices/system/cpu/cpu0/x}]}
+volumes: [{name: own, emptyDir: {}}]`,
 	"opted out": "OPTED_OUT" + limited,
 }
 

@@ -74,6 +74,10 @@ var controls = []control{
 		`"windows" in e.?values`, `"x" in e.?values`, "v1/Pod/opted/windows-affinity Fail"},
 	{"MutatingPolicy: mount below not looked at", "podview-inject-mpol", components + "policy-mutatingpolicy/inject.yaml",
 		`m.mountPath.startsWith(p.path + "/")`, `false`, "v1/Pod/opted/tuning Fail Resource diff"},
+	{"ClusterPolicy: a reason that is not said", "podview-why", components + "policy-kyverno-why/why.yaml",
+		"contains(values, ''windows'')", "contains(values, ''x'')", "rule=windows v1/Pod/opted/windows Fail Want fail, got pass"},
+	{"ValidatingPolicy: a reason that is not said", "podview-why-vpol", components + "policy-mutatingpolicy-why/why.yaml",
+		"virtual-kubelet.io/provider", "x", "podview-why rule= v1/Pod/opted/virtual Fail Want fail, got pass"},
 	{"ephemeral: existing ones changed", "podview-inject-ephemeral", components + "policy-kyverno/inject.yaml",
 		"AnyNotIn", "NotEquals", "v1/Pod/opted/debug Fail"},
 }

@@ -100,7 +100,7 @@ func TestGoldens(t *testing.T) {
 
 // A golden of an overlay that is gone is reviewed by nobody.
 func TestNoOtherGoldens(t *testing.T) {
-	known := map[string]bool{"argocd-application.yaml": true, "flux-daemon.yaml": true, "with-monitoring.yaml": true, "with-nri-pressure.yaml": true, "with-nri-time-namespace.yaml": true}
+	known := map[string]bool{"argocd-application.yaml": true, "flux-daemon.yaml": true, "with-monitoring.yaml": true, "with-nri-pressure.yaml": true, "with-nri-time-namespace.yaml": true, "with-node-readiness.yaml": true}
 	for _, target := range overlays(t) {
 		known[testName(target)+".yaml"] = true
 	}
@@ -156,6 +156,10 @@ func TestNRIPressure(t *testing.T) {
 
 func TestNRITimeNamespace(t *testing.T) {
 	with(t, "with-nri-time-namespace", "nri", "nri-pressure", "nri-time-namespace")
+}
+
+func TestNodeReadiness(t *testing.T) {
+	with(t, "with-node-readiness", "nri", "node-readiness", "monitoring")
 }
 
 // with builds an overlay with more components.

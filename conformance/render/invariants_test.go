@@ -22,8 +22,9 @@ import (
 var namespaced = map[string]bool{
 	"Namespace": false, "ClusterPolicy": false, "MutatingPolicy": false, "ValidatingPolicy": false,
 	"MutatingAdmissionPolicy": false, "MutatingAdmissionPolicyBinding": false,
+	"ValidatingAdmissionPolicy": false, "ValidatingAdmissionPolicyBinding": false,
 	"ServiceAccount": true, "DaemonSet": true, "RoleBinding": true, "ResourceQuota": true, "PodMonitor": true,
-	"NetworkPolicy": true,
+	"NetworkPolicy": true, "ClusterRole": false, "ClusterRoleBinding": false, "NodeReadinessRule": false,
 }
 
 func TestInvariants(t *testing.T) {
@@ -70,8 +71,13 @@ func checkDaemonSet(t *testing.T, d appsv1.DaemonSet) {
 		t.Errorf("%s: init containers", d.Name)
 	}
 	for _, other := range spec.Containers[1:] {
+		if other.Name == "readiness" {
+			checkReporter(t, d.Name, container, other)
+			continue
+		}
 		checkPlugin(t, d.Name, container, other)
 	}
+	checkToken(t, d.Name, spec)
 	if m := pinned.FindStringSubmatch(container.Image); m == nil || m[1]+m[2] == "" {
 		t.Errorf("%s: image %s is not pinned", d.Name, container.Image)
 	}
@@ -149,6 +155,48 @@ func checkPlugin(t *testing.T, name string, daemon, plugin corev1.Container) {
 	}
 }
 
+// checkReporter: it has no rights on the node, and asks the daemon's probe.
+func checkReporter(t *testing.T, name string, daemon, reporter corev1.Container) {
+	t.Helper()
+	security := reporter.SecurityContext
+	if security.Privileged != nil || *security.AllowPrivilegeEscalation || !*security.RunAsNonRoot || !*security.ReadOnlyRootFilesystem ||
+		!slices.Equal(security.Capabilities.Drop, []corev1.Capability{"ALL"}) || security.Capabilities.Add != nil {
+		t.Errorf("%s: the reporter's rights are %v", name, security)
+	}
+	port := ""
+	for _, arg := range daemon.Args {
+		if address, ok := strings.CutPrefix(arg, "--probe-address="); ok {
+			port = address
+		}
+	}
+	env := map[string]string{}
+	for _, e := range reporter.Env {
+		env[e.Name] = e.Value
+	}
+	if want := "http://127.0.0.1" + port + daemon.ReadinessProbe.HTTPGet.Path; env["CHECK_ENDPOINT"] != want {
+		t.Errorf("%s: the reporter asks %s, not %s", name, env["CHECK_ENDPOINT"], want)
+	}
+	if !strings.HasPrefix(env["METRICS_BIND_ADDRESS"], "127.0.0.1:") {
+		t.Errorf("%s: the reporter's metrics are open to all: %s", name, env["METRICS_BIND_ADDRESS"])
+	}
+	if m := pinned.FindStringSubmatch(reporter.Image); m == nil || m[1]+m[2] == "" {
+		t.Errorf("%s: image %s is not pinned", name, reporter.Image)
+	}
+}
+
+// checkToken: the daemon and the plugin talk to no API server.
+func checkToken(t *testing.T, name string, spec corev1.PodSpec) {
+	t.Helper()
+	for _, v := range spec.Volumes {
+		for _, c := range spec.Containers {
+			mounted := slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name })
+			if (v.HostPath == nil) == (c.Name != "readiness") && mounted {
+				t.Errorf("%s: container %s mounts %s", name, c.Name, v.Name)
+			}
+		}
+	}
+}
+
 // checkVolumes: the volume is the mountpoint's parent, and the same path on
 // both sides, since the policies' hostPaths are the host's.
 func checkVolumes(t *testing.T, name string, spec corev1.PodSpec) {
@@ -161,7 +209,9 @@ func checkVolumes(t *testing.T, name string, spec corev1.PodSpec) {
 	}
 	host := map[string]string{}
 	for _, v := range spec.Volumes {
-		host[v.Name] = v.HostPath.Path
+		if v.HostPath != nil {
+			host[v.Name] = v.HostPath.Path
+		}
 	}
 	shared := 0
 	for _, m := range spec.Containers[0].VolumeMounts {

@@ -65,6 +65,7 @@ func newValidator(t *testing.T) *validator.Validator {
 			crds = append(crds, os.DirFS(dir))
 		}
 	}
+	crds = append(crds, os.DirFS("testdata/crds"))
 	v, err := validator.New(openapiclient.NewComposite(
 		openapiclient.NewLocalSchemaFiles(os.DirFS(native)), openapiclient.NewLocalCRDFiles(crds...)))
 	if err != nil {

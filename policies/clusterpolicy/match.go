@@ -48,15 +48,28 @@ func exclude(r injection.Rules) *kyverno.MatchResources {
 
 // leftAlone ends with the condition that NRI has no need of.
 func leftAlone(r injection.Rules) []kyverno.Condition {
-	return append(notWindows(), []kyverno.Condition{
+	return append(append(notWindows(), notVirtual()...), notMirror(), runtimeClass(r), hostUsers())
+}
+
+func notVirtual() []kyverno.Condition {
+	return []kyverno.Condition{
 		condition(fmt.Sprintf(`{{ request.object.metadata.labels."%s" || '' }}`, injection.FargateLabel), "Equals", ""),
 		condition(`{{ request.object.spec.schedulerName || '' }}`, "NotEquals", injection.FargateScheduler),
 		count(fmt.Sprintf("request.object.spec.tolerations[?key=='%s']", injection.VirtualTaint), "Equals"),
-		condition(fmt.Sprintf(`{{ request.object.metadata.annotations."%s" || '' }}`, injection.MirrorAnnotation), "Equals", ""),
-		condition(`{{ request.object.spec.runtimeClassName || '' }}`, "AnyIn", r.RuntimeClasses),
-		// false || true is true in JMESPath, hence the comparison.
-		condition("{{ request.object.spec.hostUsers == `false` }}", "Equals", false),
-	}...)
+	}
+}
+
+func notMirror() kyverno.Condition {
+	return condition(fmt.Sprintf(`{{ request.object.metadata.annotations."%s" || '' }}`, injection.MirrorAnnotation), "Equals", "")
+}
+
+func runtimeClass(r injection.Rules) kyverno.Condition {
+	return condition(`{{ request.object.spec.runtimeClassName || '' }}`, "AnyIn", r.RuntimeClasses)
+}
+
+// hostUsers: false || true is true in JMESPath, hence the comparison.
+func hostUsers() kyverno.Condition {
+	return condition("{{ request.object.spec.hostUsers == `false` }}", "Equals", false)
 }
 
 func notWindows() []kyverno.Condition {

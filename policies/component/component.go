@@ -28,12 +28,14 @@ type backEnd struct {
 	// The audits are nil where the back end cannot scan running pods.
 	audit       render
 	auditLabels func(injection.Rules) []runtime.Object
+	// why says who is left alone, for volumes or for labels.
+	why func(r injection.Rules, volumes bool) []runtime.Object
 }
 
 var backEnds = []backEnd{
-	{"policy-kyverno", "ClusterPolicy: Kyverno 1.13 to 1.19.", clusterpolicy.Objects, clusterpolicy.Labels, clusterpolicy.Audit, clusterpolicy.AuditLabels},
-	{"policy-mutatingpolicy", "MutatingPolicy: Kyverno 1.17 and later.", mutatingpolicy.Objects, mutatingpolicy.Labels, mutatingpolicy.Audit, mutatingpolicy.AuditLabels},
-	{"policy-native", "MutatingAdmissionPolicy: Kubernetes 1.36 and later, without Kyverno.", native.Objects, native.Labels, nil, nil},
+	{"policy-kyverno", "ClusterPolicy: Kyverno 1.13 to 1.19.", clusterpolicy.Objects, clusterpolicy.Labels, clusterpolicy.Audit, clusterpolicy.AuditLabels, clusterpolicy.Why},
+	{"policy-mutatingpolicy", "MutatingPolicy: Kyverno 1.17 and later.", mutatingpolicy.Objects, mutatingpolicy.Labels, mutatingpolicy.Audit, mutatingpolicy.AuditLabels, mutatingpolicy.Why},
+	{"policy-native", "MutatingAdmissionPolicy: Kubernetes 1.36 and later, without Kyverno.", native.Objects, native.Labels, nil, nil, native.Why},
 }
 
 // Dir is where the components are.
@@ -68,6 +70,13 @@ func Files(rules injection.Rules) ([]manifest.File, error) {
 			return nil, err
 		}
 		files = append(files, made...)
+		for _, volumes := range []bool{true, false} {
+			made, err := why(b, volumes, rules)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, made...)
+		}
 		for _, l := range []injection.Labels{injection.LabelsAll(), injection.LabelsRest()} {
 			made, err := labels(b, l, rules)
 			if err != nil {
@@ -93,11 +102,25 @@ func labels(b backEnd, l injection.Labels, rules injection.Rules) ([]manifest.Fi
 	return component(b.component+l.Suffix, about, resources)
 }
 
+// why goes together with any component of the back end that opts pods in.
+func why(b backEnd, volumes bool, rules injection.Rules) ([]manifest.File, error) {
+	name, with := b.component+"-why", b.component
+	if !volumes {
+		name, with = b.component+"-label-why", b.component+"-label or "+b.component+"-label-rest"
+	}
+	about := b.about + "\n# Says why a pod that asks for the view is left alone; beside " + with + "."
+	if b.audit == nil { // of another kind than the rest
+		about = "ValidatingAdmissionPolicy: Kubernetes 1.30 and later, with any back end.\n# Warns whoever labels what is left alone; beside policies " +
+			map[bool]string{true: "with volumes.", false: "of labels, for component nri."}[volumes]
+	}
+	return component(name, about, map[string][]runtime.Object{"why.yaml": b.why(rules, volumes)})
+}
+
 func component(name, about string, resources map[string][]runtime.Object) ([]manifest.File, error) {
 	var kustomization bytes.Buffer
 	fmt.Fprintf(&kustomization, "%s# %s\napiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources:\n", notice, about)
 	var files []manifest.File
-	for _, file := range []string{"audit.yaml", "inject.yaml"} {
+	for _, file := range []string{"audit.yaml", "inject.yaml", "why.yaml"} {
 		if resources[file] == nil {
 			continue
 		}

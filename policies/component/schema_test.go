@@ -25,6 +25,10 @@ func TestSchema(t *testing.T) {
 	for file, crd := range map[string]string{
 		"policy-kyverno/inject.yaml":                   "kyverno/kyverno.io_clusterpolicies.yaml",
 		"policy-kyverno/audit.yaml":                    "kyverno/kyverno.io_clusterpolicies.yaml",
+		"policy-kyverno-why/why.yaml":                  "kyverno/kyverno.io_clusterpolicies.yaml",
+		"policy-kyverno-label-why/why.yaml":            "kyverno/kyverno.io_clusterpolicies.yaml",
+		"policy-mutatingpolicy-why/why.yaml":           "policies.kyverno.io/policies.kyverno.io_validatingpolicies.yaml",
+		"policy-mutatingpolicy-label-why/why.yaml":     "policies.kyverno.io/policies.kyverno.io_validatingpolicies.yaml",
 		"policy-kyverno-optional/inject.yaml":          "kyverno/kyverno.io_clusterpolicies.yaml",
 		"policy-mutatingpolicy-optional/inject.yaml":   "policies.kyverno.io/policies.kyverno.io_mutatingpolicies.yaml",
 		"policy-kyverno-pressure/inject.yaml":          "kyverno/kyverno.io_clusterpolicies.yaml",

@@ -35,16 +35,25 @@ var scanned = []admissionv1.OperationType{admissionv1.Create, admissionv1.Update
 
 // validating reports pods that lack something.
 func validating(name, lacks string, match admissionv1.MatchResources, conditions []admissionv1.MatchCondition, has string) *kyverno.ValidatingPolicy {
+	return reporting(name, "Report pods without podview's files",
+		"Reports running pods that opted in and lack podview's "+lacks+". They were admitted while Kyverno was away, or before the label was set.",
+		match, conditions, []admissionv1.Validation{{
+			Expression: has,
+			Message:    "the pod opted in and lacks podview's " + lacks + ": restart it",
+		}})
+}
+
+func reporting(name, title, description string, match admissionv1.MatchResources, conditions []admissionv1.MatchCondition, validations []admissionv1.Validation) *kyverno.ValidatingPolicy {
 	ignore := admissionv1.Ignore
 	return &kyverno.ValidatingPolicy{
 		TypeMeta: metav1.TypeMeta{APIVersion: "policies.kyverno.io/v1", Kind: "ValidatingPolicy"},
 		ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{
-			"policies.kyverno.io/title":       "Report pods without podview's files",
+			"policies.kyverno.io/title":       title,
 			"policies.kyverno.io/category":    "podview",
 			"policies.kyverno.io/severity":    "low",
 			"policies.kyverno.io/subject":     "Pod",
 			"policies.kyverno.io/minversion":  "1.17.0",
-			"policies.kyverno.io/description": "Reports running pods that opted in and lack podview's " + lacks + ". They were admitted while Kyverno was away, or before the label was set.",
+			"policies.kyverno.io/description": description,
 		}},
 		Spec: kyverno.ValidatingPolicySpec{
 			EvaluationConfiguration: &kyverno.EvaluationConfiguration{
@@ -56,10 +65,7 @@ func validating(name, lacks string, match admissionv1.MatchResources, conditions
 			ValidationAction: []admissionv1.ValidationAction{admissionv1.Audit},
 			MatchConstraints: &match,
 			MatchConditions:  conditions,
-			Validations: []admissionv1.Validation{{
-				Expression: has,
-				Message:    "the pod opted in and lacks podview's " + lacks + ": restart it",
-			}},
+			Validations:      validations,
 		},
 	}
 }

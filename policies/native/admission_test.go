@@ -53,12 +53,6 @@ type apiServer struct {
 
 func start(t *testing.T, policies []runtime.Object, namespaces map[string]map[string]string) apiServer {
 	t.Helper()
-	objects := policies
-	for name, labels := range namespaces {
-		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}})
-	}
-	kube := client{fake.NewClientset(objects...)}
-	factory := informers.NewSharedInformerFactory(kube, 0)
 	plugin, err := mutating.NewPlugin(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +60,24 @@ func start(t *testing.T, policies []runtime.Object, namespaces map[string]map[st
 	if !utilfeature.DefaultFeatureGate.Enabled(features.MutatingAdmissionPolicy) {
 		t.Fatal("MutatingAdmissionPolicy is off by default")
 	}
+	initialize(t, plugin, policies, namespaces)
+	s := apiServer{plugin, admission.NewObjectInterfacesFromScheme(scheme.Scheme)}
+	s.waitForSchema(t)
+	return s
+}
+
+// initialize gives a plugin the policies and namespaces of a server.
+func initialize(t *testing.T, plugin interface {
+	admission.Interface
+	admission.InitializationValidator
+}, policies []runtime.Object, namespaces map[string]map[string]string) {
+	t.Helper()
+	objects := policies
+	for name, labels := range namespaces {
+		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}})
+	}
+	kube := client{fake.NewClientset(objects...)}
+	factory := informers.NewSharedInformerFactory(kube, 0)
 	initializer.New(kube, dynamicfake.NewSimpleDynamicClient(scheme.Scheme), factory,
 		authorizerfactory.NewAlwaysAllowAuthorizer(), utilfeature.DefaultFeatureGate,
 		compatibility.DefaultBuildEffectiveVersion(), t.Context().Done(),
@@ -75,9 +87,6 @@ func start(t *testing.T, policies []runtime.Object, namespaces map[string]map[st
 	}
 	factory.Start(t.Context().Done())
 	factory.WaitForCacheSync(t.Context().Done())
-	s := apiServer{plugin, admission.NewObjectInterfacesFromScheme(scheme.Scheme)}
-	s.waitForSchema(t)
-	return s
 }
 
 // waitForSchema: the plugin fetches the schemas in the background and has an
@@ -112,7 +121,12 @@ func (s apiServer) updateEphemeral(ctx context.Context, pod, old *corev1.Pod) (*
 // policy that fails would else look like one that leaves the pod alone.
 func policies(t *testing.T, name string) []runtime.Object {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("../..", component.Dir, name, "inject.yaml"))
+	return documentsOf(t, filepath.Join(name, "inject.yaml"))
+}
+
+func documentsOf(t *testing.T, name string) []runtime.Object {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("../..", component.Dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,15 +147,23 @@ func policies(t *testing.T, name string) []runtime.Object {
 
 func strict(t *testing.T, document []byte) runtime.Object {
 	t.Helper()
-	var o runtime.Object = &admissionv1.MutatingAdmissionPolicyBinding{}
-	if bytes.Contains(document, []byte("kind: MutatingAdmissionPolicy\n")) {
-		o = &admissionv1.MutatingAdmissionPolicy{}
+	kinds := map[string]runtime.Object{
+		"MutatingAdmissionPolicy": &admissionv1.MutatingAdmissionPolicy{}, "MutatingAdmissionPolicyBinding": &admissionv1.MutatingAdmissionPolicyBinding{},
+		"ValidatingAdmissionPolicy": &admissionv1.ValidatingAdmissionPolicy{}, "ValidatingAdmissionPolicyBinding": &admissionv1.ValidatingAdmissionPolicyBinding{},
 	}
+	var kind metav1.TypeMeta
+	if err := sigsyaml.Unmarshal(document, &kind); err != nil {
+		t.Fatal(err)
+	}
+	o := kinds[kind.Kind]
 	if err := sigsyaml.UnmarshalStrict(document, o); err != nil {
 		t.Fatal(err)
 	}
-	if policy, ok := o.(*admissionv1.MutatingAdmissionPolicy); ok {
-		fail := admissionv1.Fail
+	fail := admissionv1.Fail
+	switch policy := o.(type) {
+	case *admissionv1.MutatingAdmissionPolicy:
+		policy.Spec.FailurePolicy = &fail
+	case *admissionv1.ValidatingAdmissionPolicy:
 		policy.Spec.FailurePolicy = &fail
 	}
 	return o

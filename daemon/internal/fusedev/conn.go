@@ -27,17 +27,14 @@ type Conn struct {
 	Deadline   time.Duration
 	Late, Host fuse.RawFileSystem
 	Missed     func()
-	// Whose, if not nil, is a number for the container of a thread, and
-	// containers are answered in turn when many requests come at a time. They
-	// wait in Lot, LotBytes of zeros or what a Conn before this one has left
-	// there.
-	Whose func(tid int) uint64
-	Lot   []byte
+	// Lot is where requests wait for their turn: LotBytes of zeros, or what a
+	// Conn before this one has left there.
+	Lot []byte
 
 	fd          int
 	server      *server
 	late, spare *server
-	queued      atomic.Uint64
+	queue       *queue // nil where requests are answered as they come
 	slots       [][]byte
 }
 
@@ -71,8 +68,12 @@ func NewConn(fd int, fs fuse.RawFileSystem, slots [][]byte) *Conn {
 	return &Conn{fd: fd, slots: slots, Readers: len(slots), server: newServer(fs)}
 }
 
+// TakeTurns has containers answered in turn when more requests come than are
+// answered. whose is a number for the container of a thread. Lot is set before.
+func (c *Conn) TakeTurns(whose func(tid int) uint64) { c.queue = newQueue(c.Lot, whose) }
+
 // Queued is how many requests have waited for their turn.
-func (c *Conn) Queued() uint64 { return c.queued.Load() }
+func (c *Conn) Queued() uint64 { return c.queue.queued.Load() }
 
 // Handshake takes the kernel's first request, INIT, and answers it. The
 // kernel sends it once and holds everything else back until then. It returns

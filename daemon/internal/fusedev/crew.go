@@ -21,7 +21,6 @@ type crew struct {
 	members []*reader // by slot, nil where there is none
 	ended   chan end
 	watch   *watch
-	queue   *queue
 }
 
 type end struct {
@@ -34,18 +33,14 @@ type end struct {
 const lookInterval = 250 * time.Millisecond
 
 func newCrew(c *Conn, stop int) *crew {
-	w := &crew{conn: c, stop: stop, members: make([]*reader, len(c.slots)), ended: make(chan end, len(c.slots)), watch: newWatch(c.late != nil)}
-	if c.Whose != nil {
-		w.queue = newQueue(c.Lot, c.Whose, &c.queued)
-	}
-	return w
+	return &crew{conn: c, stop: stop, members: make([]*reader, len(c.slots)), ended: make(chan end, len(c.slots)), watch: newWatch(c.late != nil)}
 }
 
 // start begins with the readers that are always there, and one for each
 // request that a predecessor left in another slot, which then leaves.
 func (w *crew) start() {
-	if w.queue != nil {
-		w.queue.adopt()
+	if w.conn.queue != nil {
+		w.conn.queue.adopt()
 	}
 	for slot := range w.conn.slots {
 		// The kernel pins the pages after it has dequeued a request, and brings
@@ -68,7 +63,7 @@ func (w *crew) start() {
 
 // add makes a reader for a slot; run starts it.
 func (w *crew) add(slot int) *reader {
-	r := &reader{conn: w.conn, server: w.conn.server, slot: w.conn.slots[slot], watch: w.watch, queue: w.queue}
+	r := &reader{conn: w.conn, server: w.conn.server, slot: w.conn.slots[slot], watch: w.watch, queue: w.conn.queue}
 	if w.isLast(slot) {
 		r.server = w.conn.spare
 	}

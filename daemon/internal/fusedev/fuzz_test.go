@@ -2,6 +2,7 @@ package fusedev_test
 
 import (
 	"encoding/binary"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
@@ -98,11 +99,22 @@ func release(handle uint64) []byte {
 // FuzzDevice sends what a kernel could, and what none does, to a connection
 // that is served. Each request that wants an answer gets one, with its number
 // and of its own container, and the slot is empty then.
-func FuzzDevice(f *testing.F) {
+func FuzzDevice(f *testing.F) { fuzzDevice(f, func(*fusedev.Conn) {}, func(*fusedev.Conn) {}) }
+
+// FuzzQueue is FuzzDevice with requests that wait for their turn.
+func FuzzQueue(f *testing.F) {
+	fuzzDevice(f, func(c *fusedev.Conn) {
+		c.Lot = make([]byte, fusedev.LotBytes)
+		c.TakeTurns(func(tid int) uint64 { return uint64(letter(tid)) })
+	}, (*fusedev.Conn).PileUp)
+}
+
+func fuzzDevice(f *testing.F, prepare, before func(*fusedev.Conn)) {
 	addRequests(f)
 	d, slots := newDevice(f), fusedev.NewSlots(3)
 	c := d.connect(f, slots)
 	c.Readers = 1
+	prepare(c)
 	c.Deadline = time.Hour
 	ended := make(chan error, 1)
 	stop := make([]int, 2)
@@ -121,6 +133,7 @@ func FuzzDevice(f *testing.F) {
 	f.Fuzz(func(t *testing.T, bytes []byte) {
 		// The last one is answered last, so that an answer too many is seen.
 		requests := append(messages(bytes), request(opGetattr, fenceNumber, 16))
+		before(c)
 		for _, r := range requests {
 			d.note(r)
 			if err := unix.Send(d.kernel, r, 0); err != nil {
@@ -138,6 +151,7 @@ func FuzzDevice(f *testing.F) {
 
 // FuzzSlots leaves bytes in a slot, as a worker that was killed does.
 func FuzzSlots(f *testing.F) {
+	debug.SetGCPercent(1000) // each answer has a buffer of megabytes
 	for _, r := range recorded(f) {
 		f.Add(r)
 		f.Add(r[:len(r)/2])

@@ -21,7 +21,7 @@ type queue struct {
 	// on: requests pile up, so they go through here.
 	on atomic.Bool
 	// queued counts the requests that came here.
-	queued *atomic.Uint64
+	queued atomic.Uint64
 
 	mu      sync.Mutex
 	lot     lot
@@ -66,8 +66,8 @@ const (
 	maxOwners = 1 << 16
 )
 
-func newQueue(memory []byte, whose func(tid int) uint64, queued *atomic.Uint64) *queue {
-	return &queue{whose: whose, queued: queued, lot: lot{memory: memory}, flows: map[uint64]*flow{}, owners: map[uint32]owner{}}
+func newQueue(memory []byte, whose func(tid int) uint64) *queue {
+	return &queue{whose: whose, lot: lot{memory: memory}, flows: map[uint64]*flow{}, owners: map[uint32]owner{}}
 }
 
 // adopt lets the requests wait that a predecessor has left in the lot.

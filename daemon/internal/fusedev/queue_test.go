@@ -3,7 +3,6 @@ package fusedev
 import (
 	"encoding/binary"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ func hundreds(tid int) uint64 { return uint64(tid / 100) }
 
 func testQueue(t *testing.T) *queue {
 	t.Helper()
-	q := newQueue(make([]byte, LotBytes), hundreds, new(atomic.Uint64))
+	q := newQueue(make([]byte, LotBytes), hundreds)
 	q.adopt()
 	return q
 }
@@ -226,13 +225,13 @@ func TestLongIoctlsWait(t *testing.T) {
 // TestTheNextProcessFindsThem: a worker that is killed leaves what waits.
 func TestTheNextProcessFindsThem(t *testing.T) {
 	memory := make([]byte, LotBytes)
-	q := newQueue(memory, hundreds, new(atomic.Uint64))
+	q := newQueue(memory, hundreds)
 	for n := range uint64(5) {
 		putOne(t, q, 1+n, 100)
 	}
 	takeOne(q, time.Now(), 0)
 	binary.NativeEndian.PutUint32(q.lot.at(3), requestHeaderBytes-1) // written by nobody of us
-	next := newQueue(memory, hundreds, new(atomic.Uint64))
+	next := newQueue(memory, hundreds)
 	next.adopt()
 	if !next.on.Load() {
 		t.Error("requests are left, and do not go through the queue")
@@ -246,7 +245,7 @@ func TestTheNextProcessFindsThem(t *testing.T) {
 	}
 	putOne(t, next, 7, 100)
 	Forget(nil, memory)
-	last := newQueue(memory, hundreds, new(atomic.Uint64))
+	last := newQueue(memory, hundreds)
 	last.adopt()
 	if got := takeOne(last, time.Now(), 0); got != 0 {
 		t.Errorf("request %d was forgotten, and is there", got)
@@ -265,7 +264,8 @@ func TestAFloodWaitsForOthers(t *testing.T) {
 	fs := newGated()
 	close(fs.may)
 	c := NewConn(device, fs, NewSlots(2))
-	c.Readers, c.Whose, c.Lot = 1, hundreds, make([]byte, LotBytes)
+	c.Readers, c.Lot = 1, make([]byte, LotBytes)
+	c.TakeTurns(hundreds)
 	for n := range uint64(flood) {
 		send(t, kernel, request(1+n, 100))
 	}

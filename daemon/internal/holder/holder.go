@@ -35,7 +35,8 @@ type Holder struct {
 	// OOMScore is the oom_score_adj of the processes that it starts; empty for
 	// its own.
 	OOMScore string
-	reserve  reserve
+	// Reserve is for when no worker can be started.
+	Reserve *Reserve
 }
 
 const (
@@ -58,8 +59,6 @@ func (h *Holder) Run(ctx context.Context) error {
 	defer runtime.UnlockOSThread()
 	defer h.Dismiss()
 	reserveThreads()
-	h.reserve.take()
-	defer h.reserve.use()
 	if h.Inherited {
 		// Whoever served last may still be ending. If that takes long, the
 		// next worker finds what he leaves.
@@ -162,8 +161,8 @@ func (h *Holder) answerPoison() {
 // answerFromHost serves for a while. It has one reader: with more, one could
 // be left waiting in read(2) when another took the request that woke both.
 func (h *Holder) answerFromHost(ctx context.Context, pause time.Duration) {
-	h.reserve.use()
-	defer h.reserve.take()
+	h.Reserve.use()
+	defer h.Reserve.take()
 	stop := make([]int, 2)
 	if err := unix.Pipe2(stop, unix.O_CLOEXEC); err != nil {
 		klog.ErrorS(err, "Can't answer from the host")

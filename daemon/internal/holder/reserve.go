@@ -8,28 +8,38 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reserve is descriptors to have when no others are free: without a pipe and
-// a file to read the holder can't answer from the host.
-type reserve []int
+// Reserve is descriptors to have when no others are free: without a pipe and
+// a file to read the holder can't answer from the host. Taken early they have
+// low numbers, which count where the limit is lowered. A nil one is none.
+type Reserve struct{ files []int }
 
 const reserved = 8
 
-func (r *reserve) take() {
-	for len(*r) < reserved {
+func NewReserve() *Reserve {
+	r := &Reserve{}
+	r.take()
+	return r
+}
+
+func (r *Reserve) take() {
+	for r != nil && len(r.files) < reserved {
 		fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return
 		}
-		*r = append(*r, fd)
+		r.files = append(r.files, fd)
 	}
 }
 
 // use lets go of them, for what is opened next.
-func (r *reserve) use() {
-	for _, fd := range *r {
+func (r *Reserve) use() {
+	if r == nil {
+		return
+	}
+	for _, fd := range r.files {
 		unix.Close(fd)
 	}
-	*r = nil
+	r.files = nil
 }
 
 // reserveThreads makes threads, which Go then keeps: it ends a process that
