@@ -60,7 +60,7 @@ func TestKernelLacksAPath(t *testing.T) {
 			flags, proc := withoutPaths(t, lacks...)
 			n := &node{dir: filepath.Join(t.TempDir(), "view")}
 			stdout, _, code := runHere(t, exec.Command(podviewBinary(t), append([]string{"doctor"}, flags...)...))
-			if want := "UNFIT  hostPath volumes of the -optional policies: this kernel lacks "; code != 0 || !strings.Contains(stdout, want) {
+			if want := "UNFIT  hostPath volumes of the -optional policies: this kernel lacks "; code != 0 || !strings.Contains(stdout, want) || !strings.Contains(stdout, "fit    hostPath volumes for every cluster\n") {
 				t.Errorf("doctor: exit code %d, no %q in\n%s", code, want, stdout)
 			}
 			s := serveOn(t, n.dir, append(flags, "--leave-mounted")...)
