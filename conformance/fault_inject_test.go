@@ -344,7 +344,7 @@ func TestSuccessorIsNotHeard(t *testing.T) {
 	c.comesBack(t, 100)
 	restore := noMoreFiles(t, old.cmd.Process.Pid)
 	next := launchOn(t, binary, dir)
-	old.says(t, "Can't hear a podview that asks for the mount")
+	old.says(t, "Somebody asked for the mount and did not get it")
 	if !c.ownOrHosts(t, "no descriptors to hand over with", 100) {
 		t.Error("the container sees the host, though its worker is well")
 	}

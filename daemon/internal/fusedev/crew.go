@@ -106,15 +106,17 @@ func (w *crew) isBusy() bool {
 // anybody has a request.
 func (w *crew) look() (busy bool) {
 	going := 0
-	tooLong := int(w.conn.Deadline / lookInterval)
+	if w.conn.queue != nil {
+		w.conn.queue.looks.Add(1)
+	}
 	for _, r := range w.members {
 		if r == nil {
 			continue
 		}
-		switch looks := r.look(); {
+		switch looks, waited := r.look(); {
 		case looks == 0:
 			going++
-		case looks == max(tooLong, 1):
+		case waited >= w.conn.tooLong():
 			if request, answered := r.take(); request != nil {
 				go w.conn.answerLate(request, answered)
 			}
@@ -123,6 +125,9 @@ func (w *crew) look() (busy bool) {
 	w.adjust(going)
 	return w.isBusy()
 }
+
+// tooLong is the number of looks after which a request is late.
+func (c *Conn) tooLong() int { return max(int(c.Deadline/lookInterval), 1) }
 
 // adjust brings the number of those that are not stuck to what it should be.
 // The reader of the last slot is there only while there is no other.

@@ -20,6 +20,9 @@ type queue struct {
 	whose func(tid int) uint64
 	// on: requests pile up, so they go through here.
 	on atomic.Bool
+	// looks counts the watch's looks. Deadlines go by them, not by time: in a
+	// process that was stopped and goes on, all requests are old.
+	looks atomic.Int64
 	// queued counts the requests that came here.
 	queued atomic.Uint64
 
@@ -42,6 +45,7 @@ type flow struct {
 type parked struct {
 	place int // in the lot
 	since time.Time
+	looks int64
 }
 
 type owner struct {
@@ -107,7 +111,7 @@ func (q *queue) add(place int, number uint64, now time.Time) {
 	if len(f.requests) == 0 {
 		q.turns = append(q.turns, f)
 	}
-	f.requests = append(f.requests, parked{place, now})
+	f.requests = append(f.requests, parked{place, now, q.looks.Load()})
 	q.on.Store(true) // pause may just have found nothing
 	q.waiting++
 	q.queued.Add(1)
@@ -117,8 +121,9 @@ func (q *queue) add(place int, number uint64, now time.Time) {
 type turn struct {
 	flow  *flow // nil for a request that was not in the queue
 	paced bool
-	since time.Time // when it came
 	began time.Time
+	// looks of the watch have seen it wait.
+	looks int
 }
 
 // take moves the request whose turn it is into slot. ok is false when none
@@ -139,7 +144,7 @@ func (q *queue) take(slot []byte, now time.Time) (t turn, ok bool) {
 	f.answering++
 	q.waiting--
 	q.lot.leave(first.place, slot)
-	return turn{flow: f, paced: paced, since: first.since, began: now}, true
+	return turn{flow: f, paced: paced, began: now, looks: int(q.looks.Load() - first.looks)}, true
 }
 
 // next is the place in turns of the container to be answered next; -1 for none.

@@ -143,6 +143,43 @@ func TestFewRequestsAreNotPaced(t *testing.T) {
 	}
 }
 
+// TestTheQueueCountsForTheDeadline: by looks of the watch.
+func TestTheQueueCountsForTheDeadline(t *testing.T) {
+	q := testQueue(t)
+	putOne(t, q, 1, 100)
+	q.looks.Add(3)
+	putOne(t, q, 2, 100)
+	q.looks.Add(2)
+	slot := make([]byte, SlotBytes)
+	for n, want := range []int{5, 2} {
+		if turn, ok := q.take(slot, time.Now()); !ok || turn.looks != want {
+			t.Errorf("request %d was seen waiting %d times, want %d", n+1, turn.looks, want)
+		}
+	}
+}
+
+// TestLateFromTheQueue: what has waited too long for its turn is answered as
+// what takes too long.
+func TestLateFromTheQueue(t *testing.T) {
+	late := newGated()
+	close(late.may)
+	c := NewConn(-1, newGated(), NewSlots(1)) // which would not answer
+	c.late, c.Deadline = newServer(late), 3*lookInterval
+	c.Lot = make([]byte, LotBytes)
+	c.TakeTurns(hundreds)
+	r := &reader{conn: c, server: c.server, slot: c.slots[0], watch: newWatch(true), queue: c.queue, reply: make([]byte, replyBufferBytes)}
+	putOne(t, c.queue, 1, 100)
+	c.queue.looks.Add(3)
+	var ok bool
+	if r.turn, ok = c.queue.take(r.slot, time.Now()); !ok {
+		t.Fatal("nothing to take")
+	}
+	r.answer()
+	if pending(r.slot) != 0 {
+		t.Error("no answer")
+	}
+}
+
 // TestQueueIsBounded: what has no room is answered as it comes.
 func TestQueueIsBounded(t *testing.T) {
 	q := testQueue(t)

@@ -38,6 +38,8 @@ type reader struct {
 	// look, and how many looks in a row.
 	seen  uint64
 	looks int
+	// waited is how many looks the request had waited for its turn.
+	waited int
 }
 
 // run answers what is in the slot, then what comes. It returns nil when the
@@ -144,7 +146,7 @@ var errLeft = errors.New("told to leave")
 func (r *reader) answer() (leave bool) {
 	r.begin()
 	server := r.server
-	if r.turn.flow != nil && r.conn.late != nil && r.turn.began.Sub(r.turn.since) >= r.conn.Deadline {
+	if r.waited >= r.conn.tooLong() && r.conn.late != nil {
 		server = r.conn.late
 	}
 	n := server.handle(r.slot[:pending(r.slot)], r.reply)
@@ -164,7 +166,7 @@ func (r *reader) answer() (leave bool) {
 // begin lets the watch see the request in the slot.
 func (r *reader) begin() {
 	r.mu.Lock()
-	r.request = uniqueOf(r.slot)
+	r.request, r.waited = uniqueOf(r.slot), r.turn.looks
 	r.mu.Unlock()
 	r.watch.want()
 }
@@ -190,17 +192,17 @@ func (r *reader) done() (taken <-chan struct{}) {
 }
 
 // look counts how often in a row the watch has found the reader at the same
-// request. By number, not by time: in a process that was stopped and goes on,
+// request; waited is that, and how often it had found it in the queue. By number, not by time: in a process that was stopped and goes on,
 // all requests are old.
-func (r *reader) look() (looks int) {
+func (r *reader) look() (looks, waited int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.request == 0 || r.request != r.seen {
 		r.seen, r.looks = r.request, 0
-		return 0
+		return 0, r.waited
 	}
 	r.looks++
-	return r.looks
+	return r.looks, r.looks + r.waited
 }
 
 func (r *reader) isBusy() bool {
