@@ -58,7 +58,11 @@ var errTaken = errors.New("a successor takes the mount")
 // linger is how long a podview that leaves its mount to a successor goes on
 // serving it when it is told to end: a DaemonSet whose pod is not ready starts
 // the next one and ends this one at the same time.
-const linger = 5 * time.Second
+// Where one is being heard by then, it is waited for as long again.
+const (
+	linger = 5 * time.Second
+	moment = 50 * time.Millisecond
+)
 
 func (m *servedMount) lingerFor() time.Duration {
 	if !m.config.leave || m.predecessor != nil && m.predecessor.StandsBy() {
@@ -115,6 +119,7 @@ func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor,
 	go m.reattachOrphans(serving, m.linksOnly)
 	told := ctx.Done()
 	var over <-chan time.Time
+	var until time.Time
 	for {
 		select {
 		case successor := <-taken:
@@ -124,8 +129,12 @@ func (m *servedMount) serveUntilTaken(ctx context.Context) (*handover.Successor,
 		case err := <-ran:
 			return nil, errors.Join(errLost, err)
 		case <-told:
-			told, over = nil, time.After(m.lingerFor())
+			told, over, until = nil, time.After(m.lingerFor()), time.Now().Add(2*m.lingerFor())
 		case <-over:
+			if listener.Busy() && time.Now().Before(until) { // on a busy node that takes long
+				over = time.After(moment)
+				continue
+			}
 			stop(ctx.Err())
 			<-ran
 			select {

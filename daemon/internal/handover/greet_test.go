@@ -212,3 +212,33 @@ func TestGreeterHearsOneAfterTheOther(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// Whoever is told to end knows that somebody asks.
+func TestBusy(t *testing.T) {
+	socket, l := listen(t)
+	until := func(busy bool) {
+		t.Helper()
+		for deadline := time.Now().Add(hangTimeout); l.Busy() != busy; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("busy is not %t", busy)
+			}
+		}
+	}
+	until(false)
+	conn := dialRaw(t, socket)
+	until(true)
+	conn.conn.Close()
+	until(false)
+	p, err := Ask(socket, "new", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !l.Busy() {
+		t.Error("not busy while a successor has not taken the mount yet")
+	}
+	p.Close()
+	until(false)
+	if (*Listener)(nil).Busy() {
+		t.Error("busy without an offer")
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -38,6 +39,7 @@ type Listener struct {
 	path   string
 	wg     sync.WaitGroup
 	taken  chan *Successor
+	busy   atomic.Bool
 	ctx    context.Context
 	stop   context.CancelFunc
 }
@@ -96,6 +98,9 @@ func makePrivate(dir string) error {
 // Taken gets the successor that takes the mount.
 func (l *Listener) Taken() <-chan *Successor { return l.taken }
 
+// Busy tells whether somebody is being heard. It is not, if there is no offer.
+func (l *Listener) Busy() bool { return l != nil && l.busy.Load() }
+
 // Close ends the offer. The socket file stays: whoever serves next replaces
 // it, and until then connecting to it is refused.
 func (l *Listener) Close() {
@@ -118,6 +123,7 @@ func Remove(path string) {
 func (l *Listener) accept() {
 	var said time.Time
 	for {
+		l.busy.Store(false)
 		s, err := l.next()
 		if s != nil && err == nil {
 			err = l.offer(s)
@@ -165,6 +171,7 @@ func (l *Listener) next() (*Successor, error) {
 	if err := l.somebody(); err != nil {
 		return nil, err
 	}
+	l.busy.Store(true)
 	told, tell, err := talk()
 	if err != nil {
 		return nil, err
