@@ -112,15 +112,11 @@ func mount(t *testing.T, source, dir, fstype string, flags uintptr) {
 func TestFullTables(t *testing.T) {
 	needRoot(t)
 	limit := manifestLimit(t)
-	start, slow := time.Now(), false
+	if h, err := machine(); err == nil && h.v2() && !soaking() {
+		t.Skip("SOAK is not set: where CPUs are emulated, as in the VM with cgroup v2, thousands of containers take more than eight minutes")
+	}
 	for _, cpus := range []int{128, 512} {
-		t.Run(fmt.Sprint(cpus, " CPUs"), func(t *testing.T) {
-			if slow {
-				t.Skip("this machine is too slow: it is tested on others")
-			}
-			fillTables(t, cpus, limit)
-			slow = time.Since(start) > 2*time.Minute
-		})
+		t.Run(fmt.Sprint(cpus, " CPUs"), func(t *testing.T) { fillTables(t, cpus, limit) })
 	}
 }
 
