@@ -104,7 +104,6 @@ func FuzzDevice(f *testing.F) {
 	d, slots := newDevice(f), fusedev.NewSlots(3)
 	c := d.connect(f, slots)
 	c.Readers = 1
-	c.Deadline = time.Hour
 	ended := make(chan error, 1)
 	stop := make([]int, 2)
 	if err := unix.Pipe2(stop, unix.O_CLOEXEC); err != nil {
@@ -113,6 +112,7 @@ func FuzzDevice(f *testing.F) {
 	go func() { ended <- c.Serve(stop[0]) }()
 	f.Cleanup(func() {
 		unix.Close(stop[1])
+		_ = unix.Shutdown(d.kernel, unix.SHUT_RDWR) // for a reader that is past stop
 		if err := <-ended; err != nil {
 			f.Error(err)
 		}
