@@ -139,7 +139,6 @@ func quiet(f testing.TB) {
 func (d *device) connect(f testing.TB, slots [][]byte) *fusedev.Conn {
 	f.Helper()
 	c := fusedev.NewConn(d.daemon, d.files, slots)
-	c.Late, c.Host = d.files.Late(lettered{}), d.files.Instead(lettered{})
 	if err := c.Adopt(d.init); err != nil {
 		f.Fatal(err)
 	}

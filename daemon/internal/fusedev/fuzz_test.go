@@ -115,7 +115,6 @@ func fuzzDevice(f *testing.F, prepare, before func(*fusedev.Conn)) {
 	c := d.connect(f, slots)
 	c.Readers = 1
 	prepare(c)
-	c.Deadline = time.Hour
 	ended := make(chan error, 1)
 	stop := make([]int, 2)
 	if err := unix.Pipe2(stop, unix.O_CLOEXEC); err != nil {
@@ -124,6 +123,7 @@ func fuzzDevice(f *testing.F, prepare, before func(*fusedev.Conn)) {
 	go func() { ended <- c.Serve(stop[0]) }()
 	f.Cleanup(func() {
 		unix.Close(stop[1])
+		_ = unix.Shutdown(d.kernel, unix.SHUT_RDWR) // for a reader that is past stop
 		if err := <-ended; err != nil {
 			f.Error(err)
 		}
