@@ -51,7 +51,7 @@ func parse(args []string) (c config, code int, ok bool) {
 	flags.BoolVar(&c.Rules.Pressure, "pressure", false, "attach /proc/pressure to running containers, too")
 	flags.BoolVar(&c.TimeNamespace, "time-namespace", false, "give each container a time namespace, so that its uptime and the ages of its processes agree in every program; where the kernel or the runtime (runc before 1.2) can't, containers start without")
 	flags.StringVar(&c.namespaces, "namespaces", "", "namespaces, with commas, whose pods get the view without the label podview.dev/inject")
-	flags.StringVar(&c.handlers, "runtime-handlers", "crun", "runtime handlers, with commas, whose pods get the view as those of the default one do")
+	flags.StringVar(&c.handlers, "runtime-handlers", "crun,nvidia,nvidia-cdi,nvidia-legacy", "runtime handlers, with commas, whose pods get the view as those of the default one do")
 	printVersion := flags.Bool("version", false, "print the version")
 	registerLog(flags)
 	err := flags.Parse(args)

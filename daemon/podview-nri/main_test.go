@@ -15,7 +15,7 @@ func TestParse(t *testing.T) {
 		!slices.Equal(c.Rules.Handlers, []string{"crun", "nvidia"}) || !c.Rules.Pressure || !c.TimeNamespace {
 		t.Errorf("%+v, %t", c, ok)
 	}
-	if c, _, ok := parse(nil); !ok || c.Rules.View != "/var/lib/podview/view" || c.Rules.Pressure || c.TimeNamespace || len(c.Rules.Namespaces) != 0 || !slices.Equal(c.Rules.Handlers, []string{"crun"}) {
+	if c, _, ok := parse(nil); !ok || c.Rules.View != "/var/lib/podview/view" || c.Rules.Pressure || c.TimeNamespace || len(c.Rules.Namespaces) != 0 || !slices.Equal(c.Rules.Handlers, []string{"crun", "nvidia", "nvidia-cdi", "nvidia-legacy"}) {
 		t.Errorf("without flags: %+v, %t", c, ok)
 	}
 	for _, args := range [][]string{{"--mount=view"}, {"--mount="}, {"--socket="}, {"more"}, {"--none"}} {

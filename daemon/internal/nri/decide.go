@@ -54,7 +54,8 @@ func (r Rules) Mounts(existing []*api.Mount, has []string) []*api.Mount {
 	var add []*api.Mount
 	for _, p := range paths.All {
 		// runc refuses the others, and the container with them.
-		if !p.Everywhere || !slices.Contains(has, p.Path) || slices.ContainsFunc(existing, func(m *api.Mount) bool { return covers(m, p.Path) }) {
+		if !p.Everywhere || !slices.Contains(has, p.Path) || keepsOwn(existing, p) ||
+			slices.ContainsFunc(existing, func(m *api.Mount) bool { return covers(m, p.Path) }) {
 			continue
 		}
 		add = append(add, &api.Mount{
@@ -72,13 +73,24 @@ func (r Rules) Mounts(existing []*api.Mount, has []string) []*api.Mount {
 func (r Rules) Attachable(existing []*api.Mount, has []string) []string {
 	var all []string
 	for _, p := range paths.All {
-		if (p.Everywhere || r.Pressure) && slices.Contains(has, p.Path) && !slices.ContainsFunc(existing, func(m *api.Mount) bool {
+		if (p.Everywhere || r.Pressure) && slices.Contains(has, p.Path) && !keepsOwn(existing, p) && !slices.ContainsFunc(existing, func(m *api.Mount) bool {
 			return covers(m, p.Path) && m.GetSource() != r.View+p.Path
 		}) {
 			all = append(all, p.Path)
 		}
 	}
 	return all
+}
+
+// keepsOwn tells a directory that the view would take something from: one in
+// which the pod has a mount of its own, and those of /sys in a privileged
+// container, which may write there. The policies leave out the same.
+func keepsOwn(existing []*api.Mount, p paths.Path) bool {
+	if !p.Dir {
+		return false
+	}
+	return strings.HasPrefix(p.Path, "/sys/") && writesSys(existing) ||
+		slices.ContainsFunc(existing, func(m *api.Mount) bool { return strings.HasPrefix(path.Clean(m.GetDestination()), p.Path+"/") })
 }
 
 // covers: at the path or above it, except for the mounts that every container

@@ -62,10 +62,18 @@ func own(more ...*api.Mount) []*api.Mount {
 	return append([]*api.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc"},
 		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs"},
-		{Destination: "/sys", Type: "sysfs", Source: "sysfs"},
+		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}},
 		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup"},
 		{Destination: "/etc/hosts", Type: "bind", Source: "/var/lib/kubelet/pods/x/etc-hosts"},
 	}, more...)
+}
+
+// privileged is a container that may write to /sys.
+func privileged() []*api.Mount {
+	return []*api.Mount{
+		{Destination: "/proc", Type: "proc", Source: "proc"},
+		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "rw"}},
+	}
 }
 
 func bindAt(destination, source string) *api.Mount {
@@ -85,7 +93,8 @@ func TestMounts(t *testing.T) {
 		"above":                   {own(bindAt("/sys/devices/system", "/vol")), []string{paths.CPUDir, paths.NodeDir}, []string{paths.CPUDir, paths.NodeDir}},
 		"a volume on /sys":        {own(bindAt("/sys", "/vol")), []string{paths.CPUDir, paths.NodeDir}, []string{paths.CPUDir, paths.NodeDir}},
 		"a volume on /proc":       {own(bindAt("/proc/", "/proc")), []string{"/proc/"}, []string{"/proc/"}},
-		"below":                   {own(bindAt(paths.CPUDir+"/online", "/vol/online")), nil, nil},
+		"below":                   {own(bindAt(paths.CPUDir+"/online", "/vol/online")), []string{paths.CPUDir}, []string{paths.CPUDir}},
+		"privileged":              {privileged(), []string{paths.CPUDir, paths.NodeDir}, []string{paths.CPUDir, paths.NodeDir}},
 		"a name that begins so":   {own(bindAt("/proc/stats", "/vol"), bindAt("/proc/load", "/vol")), nil, nil},
 		"the view, as a hostPath": {own(bindAt("/proc/stat", view+"/proc/stat")), []string{"/proc/stat"}, nil},
 		"another podview's":       {own(bindAt("/proc/stat", "/var/lib/lxcfs/proc/stat")), []string{"/proc/stat"}, []string{"/proc/stat"}},

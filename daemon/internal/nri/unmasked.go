@@ -22,7 +22,12 @@ func sparesUnmasked(pod *api.PodSandbox, c *api.Container) bool {
 	if pod.GetLabels()[label.UnmaskedKey] == label.Enabled {
 		return false
 	}
-	return !slices.ContainsFunc(c.GetMounts(), func(m *api.Mount) bool {
+	return !writesSys(c.GetMounts())
+}
+
+// writesSys tells a privileged container, by the /sys that its runtime makes it.
+func writesSys(mounts []*api.Mount) bool {
+	return slices.ContainsFunc(mounts, func(m *api.Mount) bool {
 		return m.GetType() == "sysfs" && m.GetDestination() == "/sys" && !slices.Contains(m.GetOptions(), "ro")
 	})
 }
