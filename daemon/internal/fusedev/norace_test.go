@@ -1,0 +1,5 @@
+//go:build !race
+
+package fusedev_test
+
+const raced = false
