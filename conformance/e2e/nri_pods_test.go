@@ -24,11 +24,11 @@ func (s *space) viewMounts(pod string) []string {
 }
 
 // mountedOnce: all of the view, nothing of it twice.
-func (s *space) mountedOnce(pod string) []string {
+func (s *space) mountedOnce(pod string, without ...string) []string {
 	s.Helper()
 	at := s.viewMounts(pod)
 	for _, path := range []string{"/proc/cpuinfo", "/proc/diskstats", "/proc/loadavg", "/proc/meminfo", "/proc/slabinfo", "/proc/stat", "/proc/swaps", "/proc/uptime", "/sys/devices/system/cpu"} {
-		if !slices.Contains(at, path) {
+		if !slices.Contains(at, path) && !slices.Contains(without, path) {
 			s.Errorf("%s has no view at %s, but at %q", pod, path, at)
 		}
 	}
