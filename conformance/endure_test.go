@@ -2,9 +2,12 @@ package conformance
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/podview/podview/daemon/paths"
 )
@@ -77,6 +80,28 @@ func (e *endurers) finish(t *testing.T, what string, atLeast int) {
 			got.P50.Round(time.Microsecond), got.P99.Round(time.Microsecond), got.Worst.Round(time.Microsecond), len(got.Problems))
 		if len(got.Problems) > 0 || got.Reads < atLeast {
 			t.Errorf("%s, %s: %d reads, problems:\n%s", what, name, got.Reads, strings.Join(got.Problems, "\n"))
+		}
+	}
+}
+
+// endureDeaths is how many workers may die of one request here. Of more it is
+// answered from the host, which a busy machine would show a slow reader.
+const endureDeaths = 3
+
+// kill kills the worker that serves, at some moment within that time.
+func (e *endurers) kill(t *testing.T, daemon *server, kills int, within time.Duration) {
+	t.Helper()
+	for n := 0; n < kills; {
+		if n%endureDeaths == 0 {
+			for _, c := range []*container{e.small, e.large} {
+				c.call(t, "Answered", struct{}{}, &struct{}{})
+			}
+		}
+		e.small.read(t, "/proc/uptime") // some worker answers
+		time.Sleep(rand.N(within))
+		worker, err := atWork(daemon.cmd.Process.Pid)
+		if err == nil && unix.Kill(worker, unix.SIGKILL) == nil {
+			n++
 		}
 	}
 }
