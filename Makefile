@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
+.PHONY: check test-all overlays shellcheck golangci conformance-vm-short \
+	build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
 	conformance conformance-host conformance-vm nri nri-vm soak compare-faults clean help \
 	conformance-vm-v1 conformance-programs conformance-programs-vm compare-programs generate-syscalls syscalls-check bin/asker \
 	bench bench-smoke bench-docs bench-programs e2e e2e-up e2e-down e2e-programs \
@@ -15,6 +16,8 @@ MODULES := $(dir $(wildcard go.mod */go.mod */*/go.mod))
 RACE := $(shell CGO_ENABLED=1 go env CC | xargs which >/dev/null 2>&1 && echo -race)
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(CURDIR)/.cache/staticcheck-$(STATICCHECK_VERSION)/staticcheck
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := $(CURDIR)/.cache/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 KYVERNO_VERSION := $(shell awk '$$1 == "github.com/kyverno/kyverno" { print $$2; exit }' conformance/kyverno/go.mod)
 KYVERNO := $(CURDIR)/.cache/kyverno-$(KYVERNO_VERSION)/kubectl-kyverno
 KUBECTL_VERSION := $(shell awk '$$1 == "k8s.io/kubernetes" { print $$2; exit }' conformance/kubectl/go.mod)
@@ -34,18 +37,38 @@ build: ## bin/podview and bin/podview-nri, static binaries
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview ./daemon
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview-nri ./daemon/podview-nri
 
-test: ## everything below that checks, then a summary with every skipped test
-	@MAKE="$(MAKE)" .ci/steps deps build lint unit fuzz generate-check policies kyverno image render demo syscalls-check conformance-host conformance-programs nri bench-smoke conformance-vm conformance-vm-v1 conformance-programs-vm
+# The steps of check; test has more, test-all has all.
+CHECK := build lint-daemon unit generate-check
+
+check: ## for each change, a minute: build, unit tests, recorded cases, the daemon's lint, generated files
+	@MAKE="$(MAKE)" .ci/steps $(CHECK)
+
+test: ## check, policies, overlays, and the suite on this machine and, shortened, in a VM with cgroup v2
+	@MAKE="$(MAKE)" .ci/steps deps $(CHECK) policies overlays conformance-host conformance-vm-short
+
+test-all: ## everything below that checks, as CI runs it
+	@MAKE="$(MAKE)" .ci/steps deps build lint shellcheck golangci unit fuzz generate-check policies kyverno image render demo syscalls-check conformance-host conformance-programs nri bench-smoke conformance-vm conformance-vm-v1 conformance-programs-vm
 
 deps: ## install what the tests need (root on Debian), or say what is missing
 	@conformance/install.sh
 
-lint: ## gofmt, go vet and staticcheck on every module
+lint-daemon: MODULES := ./
+lint lint-daemon: ## gofmt, go vet and staticcheck on every module, or on the daemon's
 	@unformatted=$$(gofmt -l $(MODULES)); [ -z "$$unformatted" ] || { echo "not gofmt'ed:" $$unformatted; exit 1; }
-	for module in $(MODULES); do (cd $$module && go vet ./...); done
+	@for module in $(MODULES); do echo "go vet: $$module"; (cd $$module && go vet ./...); done
 	@[ -x $(STATICCHECK) ] || GOBIN=$(dir $(STATICCHECK)) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) || \
 		{ echo "SKIP: staticcheck $(STATICCHECK_VERSION) cannot be installed"; exit 0; }; \
-	for module in $(MODULES); do (cd $$module && $(STATICCHECK) ./...); done
+	for module in $(MODULES); do echo "staticcheck: $$module"; (cd $$module && $(STATICCHECK) ./...); done
+
+# A first build takes minutes.
+golangci: ## golangci-lint, as .golangci.yml says, on the daemon's module
+	@[ -x $(GOLANGCI) ] || GOBIN=$(dir $(GOLANGCI)) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) || \
+		{ echo "SKIP: golangci-lint $(GOLANGCI_VERSION) cannot be installed"; exit 0; }; \
+	$(GOLANGCI) run ./...
+
+shellcheck: ## shellcheck on every shell script
+	@command -v shellcheck >/dev/null || { echo "SKIP: shellcheck is not installed"; exit 0; }; \
+	git grep -lE '^#!/bin/(ba)?sh' | xargs shellcheck --severity=warning
 
 unit: ## go test with the race detector
 	@[ -n "$(RACE)" ] || echo "SKIP: race detector: no C compiler"
@@ -108,6 +131,10 @@ render: build ## build every overlay three ways, compare, validate; UPDATE=-upda
 	@kubectl=$(KUBECTL); [ -x $$kubectl ] || { kubectl=; echo "SKIP: kubectl $(KUBECTL_VERSION): its modules cannot be downloaded"; }; \
 	cd conformance/render && KUBECTL=$$kubectl PODVIEW=$(CURDIR)/bin/podview go test -v -count=1 . $(UPDATE)
 
+# Without what takes a download: kubectl, and the schemas of others.
+overlays: build ## build every overlay as kustomize and Flux do, and compare
+	cd conformance/render && PODVIEW=$(CURDIR)/bin/podview go test -v -count=1 -skip '^Test(KubectlAgrees|Schemas|SchemasRefuse|ApplicationSet)$$' . $(UPDATE)
+
 demo: build ## show free, top and others in a 128Mi/500m and a 256Mi/1 container
 	@sh conformance/demo.sh
 
@@ -137,6 +164,11 @@ conformance-host: build bin/podview.earlier bin/conformance.test ## run the suit
 conformance-vm: build bin/podview.earlier bin/conformance.test ## run the suite in a cgroup-v2-only VM
 	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
 	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 2100 -- /conformance.test -test.v -test.timeout 30m -test.skip TestRealPrograms
+
+SHORT_TESTS := ^Test(Oracle|HostProcess|Containers|CPU.*|Memory.*|Swap.*|Uptime.*|Pressure.*|Whose.*|Reattach.*|WorkerIsToldToEnd|SuccessorGoesAway|SyscallsLeaveMounted)$$
+conformance-vm-short: build bin/conformance.test ## the two minutes of it that tell most
+	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
+	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 900 -- /conformance.test -test.v -test.timeout 14m -test.run '$(SHORT_TESTS)'
 
 # The files of v1 are tested on this machine; the system calls need a kernel
 # that is not locked down.
@@ -218,4 +250,4 @@ clean: ## remove what was built; the downloads in .cache stay
 	rm -rf bin .cache/image .cache/generated .cache/test .cache/vm.*
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "%-24s %s\n", $$1, $$2 }' Makefile
