@@ -39,6 +39,7 @@ var machine = sync.OnceValues(func() (*hierarchies, error) {
 	}
 	defer f.Close()
 	h := &hierarchies{v1: map[string]string{}}
+	seen := map[string]bool{} // by device: others may mount them again, elsewhere
 	for s := bufio.NewScanner(f); s.Scan(); {
 		before, after, ok := strings.Cut(s.Text(), " - ")
 		left, right := strings.Fields(before), strings.Fields(after)
@@ -46,6 +47,10 @@ var machine = sync.OnceValues(func() (*hierarchies, error) {
 			return nil, fmt.Errorf("/proc/self/mountinfo: %q", s.Text())
 		}
 		dir := left[4]
+		if seen[left[2]] {
+			continue
+		}
+		seen[left[2]] = true
 		switch right[0] {
 		case "cgroup2":
 			h.unified = dir
