@@ -159,7 +159,7 @@ conformance: bin/conformance.test ## run the suite on a mounted tree: make confo
 # TestRealPrograms needs what conformance-programs fetches, and runs there.
 conformance-host: build bin/podview.earlier bin/conformance.test ## run the suite on this machine's kernel
 	@[ -w /dev/fuse ] && unshare --mount true || { echo "SKIP: needs root, CAP_SYS_ADMIN and /dev/fuse"; exit 0; }; \
-	PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 10m -test.skip TestRealPrograms
+	PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 20m -test.skip TestRealPrograms
 
 conformance-vm: build bin/podview.earlier bin/conformance.test ## run the suite in a cgroup-v2-only VM
 	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
