@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -86,16 +87,14 @@ func (e *endurers) finish(t *testing.T, what string, atLeast int) {
 
 // endureDeaths is how many workers may die of one request here. Of more it is
 // answered from the host, which a busy machine would show a slow reader.
-const endureDeaths = 3
+const endureDeaths = 4
 
 // kill kills the worker that serves, at some moment within that time.
 func (e *endurers) kill(t *testing.T, daemon *server, kills int, within time.Duration) {
 	t.Helper()
 	for n := 0; n < kills; {
 		if n%endureDeaths == 0 {
-			for _, c := range []*container{e.small, e.large} {
-				c.call(t, "Answered", struct{}{}, &struct{}{})
-			}
+			e.answered(t)
 		}
 		e.small.read(t, "/proc/uptime") // some worker answers
 		time.Sleep(rand.N(within))
@@ -103,6 +102,17 @@ func (e *endurers) kill(t *testing.T, daemon *server, kills int, within time.Dur
 		if err == nil && unix.Kill(worker, unix.SIGKILL) == nil {
 			n++
 		}
+	}
+}
+
+// answered waits until every reader has had an answer.
+func (e *endurers) answered(t *testing.T) {
+	t.Helper()
+	large := make(chan error, 1)
+	go func() { large <- e.large.try("Answered", struct{}{}, &struct{}{}) }()
+	err := e.small.try("Answered", struct{}{}, &struct{}{})
+	if err = errors.Join(err, <-large); err != nil {
+		t.Fatalf("readers without an answer: %v", err)
 	}
 }
 
