@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
+.PHONY: check test-all overlays shellcheck golangci conformance-vm-short \
+	build test deps lint unit fuzz generate generate-check policies kyverno image render demo \
 	conformance conformance-host conformance-vm nri nri-vm soak compare-faults clean help \
 	vuln conformance-race conformance-vm-v1 conformance-programs conformance-programs-vm compare-programs generate-syscalls syscalls-check bin/asker \
 	bench bench-smoke bench-docs bench-programs e2e e2e-up e2e-down e2e-programs \
@@ -18,6 +19,8 @@ STATICCHECK := $(CURDIR)/.cache/staticcheck-$(STATICCHECK_VERSION)/staticcheck
 GOVULNCHECK_VERSION := v1.9.0
 GOVULNCHECK := $(CURDIR)/.cache/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 VULNDB ?= https://vuln.go.dev
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := $(CURDIR)/.cache/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 KYVERNO_VERSION := $(shell awk '$$1 == "github.com/kyverno/kyverno" { print $$2; exit }' conformance/kyverno/go.mod)
 KYVERNO := $(CURDIR)/.cache/kyverno-$(KYVERNO_VERSION)/kubectl-kyverno
 KUBECTL_VERSION := $(shell awk '$$1 == "k8s.io/kubernetes" { print $$2; exit }' conformance/kubectl/go.mod)
@@ -37,18 +40,38 @@ build: ## bin/podview and bin/podview-nri, static binaries
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview ./daemon
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/podview-nri ./daemon/podview-nri
 
-test: ## everything below that checks, then a summary with every skipped test
-	@MAKE="$(MAKE)" .ci/steps deps build lint vuln unit fuzz generate-check policies kyverno image render demo syscalls-check conformance-host conformance-race conformance-programs nri bench-smoke conformance-vm conformance-vm-v1 conformance-programs-vm
+# The steps of check; test has more, test-all has all.
+CHECK := build lint-daemon unit generate-check
+
+check: ## for each change, a minute: build, unit tests, recorded cases, the daemon's lint, generated files
+	@MAKE="$(MAKE)" QUICK=yes .ci/steps $(CHECK)
+
+test: ## check, policies, overlays, and the suite on this machine and, shortened, in a VM with cgroup v2
+	@MAKE="$(MAKE)" .ci/steps deps $(CHECK) policies overlays conformance-host conformance-vm-short
+
+test-all: ## everything below that checks, as CI runs it
+	@MAKE="$(MAKE)" .ci/steps deps build lint shellcheck golangci vuln unit fuzz generate-check policies kyverno image render demo syscalls-check conformance-host conformance-race conformance-programs nri bench-smoke conformance-vm conformance-vm-v1 conformance-programs-vm
 
 deps: ## install what the tests need (root on Debian), or say what is missing
 	@conformance/install.sh
 
-lint: ## gofmt, go vet and staticcheck on every module
+lint-daemon: MODULES := ./
+lint lint-daemon: ## gofmt, go vet and staticcheck on every module, or on the daemon's
 	@unformatted=$$(gofmt -l $(MODULES)); [ -z "$$unformatted" ] || { echo "not gofmt'ed:" $$unformatted; exit 1; }
-	for module in $(MODULES); do (cd $$module && go vet ./...); done
+	@for module in $(MODULES); do echo "go vet: $$module"; (cd $$module && go vet ./...); done
 	@[ -x $(STATICCHECK) ] || GOBIN=$(dir $(STATICCHECK)) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) || \
 		{ echo "SKIP: staticcheck $(STATICCHECK_VERSION) cannot be installed"; exit 0; }; \
-	for module in $(MODULES); do (cd $$module && $(STATICCHECK) ./...); done
+	for module in $(MODULES); do echo "staticcheck: $$module"; (cd $$module && $(STATICCHECK) ./...); done
+
+# A first build takes minutes.
+golangci: ## golangci-lint, as .golangci.yml says, on the daemon's module
+	@[ -x $(GOLANGCI) ] || GOBIN=$(dir $(GOLANGCI)) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) || \
+		{ echo "SKIP: golangci-lint $(GOLANGCI_VERSION) cannot be installed"; exit 0; }; \
+	$(GOLANGCI) run ./...
+
+shellcheck: ## shellcheck on every shell script
+	@command -v shellcheck >/dev/null || { echo "SKIP: shellcheck is not installed"; exit 0; }; \
+	git grep -lE '^#!/bin/(ba)?sh' | xargs shellcheck --severity=warning
 
 vuln: ## fail when the daemon calls what VULNDB=https://vuln.go.dev knows to be vulnerable
 	@[ -x $(GOVULNCHECK) ] || GOBIN=$(dir $(GOVULNCHECK)) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) || \
@@ -74,7 +97,9 @@ generate-check: ## fail when a generated file is not what generate writes
 	go run ./daemon/internal/viewdoc -o .cache/generated/view.md
 	diff -u docs/view.md .cache/generated/view.md
 	go test -count=1 ./daemon/internal/boot -run TestDocs
-	cd policies && go run ./cmd/generate -check
+	@[ -z "$(QUICK)" ] || [ -e .cache/generated/policies ] || \
+		{ echo "SKIP: the policies: Kyverno's types are 1800 packages, minutes to build once; make generate-check does"; exit 0; }; \
+	cd policies && go run ./cmd/generate -check && touch ../.cache/generated/policies
 
 SYSCALLVIEW := daemon/internal/syscallview
 # What the committed objects were made with; another one makes others.
@@ -119,6 +144,10 @@ render: build ## build every overlay three ways, compare, validate; UPDATE=-upda
 	@kubectl=$(KUBECTL); [ -x $$kubectl ] || { kubectl=; echo "SKIP: kubectl $(KUBECTL_VERSION): its modules cannot be downloaded"; }; \
 	cd conformance/render && KUBECTL=$$kubectl PODVIEW=$(CURDIR)/bin/podview go test -v -count=1 . $(UPDATE)
 
+# Without what takes a download: kubectl, and the schemas of others.
+overlays: build ## build every overlay as kustomize and Flux do, and compare
+	cd conformance/render && PODVIEW=$(CURDIR)/bin/podview go test -v -count=1 -skip '^Test(KubectlAgrees|Schemas|SchemasRefuse|ApplicationSet)$$' . $(UPDATE)
+
 demo: build ## show free, top and others in a 128Mi/500m and a 256Mi/1 container
 	@sh conformance/demo.sh
 
@@ -143,7 +172,7 @@ conformance: bin/conformance.test ## run the suite on a mounted tree: make confo
 # TestRealPrograms needs what conformance-programs fetches, and runs there.
 conformance-host: build bin/podview.earlier bin/conformance.test ## run the suite on this machine's kernel
 	@[ -w /dev/fuse ] && unshare --mount true || { echo "SKIP: needs root, CAP_SYS_ADMIN and /dev/fuse"; exit 0; }; \
-	PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 10m -test.skip TestRealPrograms
+	PODVIEW=$(CURDIR)/bin/podview bin/conformance.test -test.v -test.timeout 20m -test.skip TestRealPrograms
 
 # The parts that run at once, by a daemon that tells of races. A process that
 # ends waits a second otherwise, which is longer than readers should.
@@ -160,6 +189,11 @@ conformance-race: bin/conformance.test ## floods, kills and hand-overs by a podv
 conformance-vm: build bin/podview.earlier bin/conformance.test ## run the suite in a cgroup-v2-only VM
 	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
 	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 2100 -- /conformance.test -test.v -test.timeout 30m -test.skip TestRealPrograms
+
+SHORT_TESTS := ^Test(Oracle|HostProcess|Containers|CPU.*|Memory.*|Swap.*|Uptime.*|Pressure.*|Whose.*|Reattach.*|WorkerIsToldToEnd|SuccessorGoesAway|SyscallsLeaveMounted)$$
+conformance-vm-short: build bin/conformance.test ## the two minutes of it that tell most
+	@why=$$(conformance/vm/run.sh --check 2>&1 | tail -n 1) || { echo "SKIP: $$why"; exit 0; }; \
+	CONFORMANCE_TEST=bin/conformance.test conformance/vm/run.sh --timeout 900 -- /conformance.test -test.v -test.timeout 14m -test.run '$(SHORT_TESTS)'
 
 # The files of v1 are tested on this machine; the system calls need a kernel
 # that is not locked down.
@@ -241,4 +275,4 @@ clean: ## remove what was built; the downloads in .cache stay
 	rm -rf bin .cache/image .cache/generated .cache/test .cache/vm.*
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "%-24s %s\n", $$1, $$2 }' Makefile

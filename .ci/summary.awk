@@ -28,7 +28,7 @@ FNR == 1 { passed = failed = skipped = 0; culprits = ""; split("", reason); spli
 		broken = broken " " $2
 		failures = failures sprintf("failed: %s: exit status %d;%s\n", $2, $4, substr(culprits, 1, 400))
 	}
-	rows = rows sprintf("%-18s %7.1f %7d %7d %7d  %s\n", $2, $3 / 1000,
+	rows = rows sprintf("%-24s %7.1f %7d %7d %7d  %s\n", $2, $3 / 1000,
 		passed, failed, skipped, $4 == 0 ? "ok" : "FAILED, see " FILENAME)
 	# Nothing but the suite runs in the guest.
 	if (guest != "" && guests == "")
@@ -43,7 +43,7 @@ function skip(why) {
 }
 
 END {
-	printf "%-18s %7s %7s %7s %7s\n%s", "step", "seconds", "passed", "failed", "skipped", rows
+	printf "%-24s %7s %7s %7s %7s\n%s", "step", "seconds", "passed", "failed", "skipped", rows
 	printf "%s", guests
 	for (i = 1; i <= pendings; i++) {
 		sub(/.*\//, "", step[i]); sub(/\.log$/, "", step[i])

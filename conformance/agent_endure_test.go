@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,31 +28,49 @@ type Endured struct {
 // Endure reads on and on. Each file has a reader that opens it anew and one
 // that keeps its descriptor and seeks back, as top does.
 func (a *Agent) Endure(e Endure, out *Endured) error {
+	var all []*enduringReader
+	for path, want := range e.Want {
+		for _, keep := range []bool{false, true} {
+			all = append(all, &enduringReader{path: path, want: want, keep: keep})
+		}
+	}
 	a.mu.Lock()
 	rest := a.rest
+	a.readers = all
 	a.mu.Unlock()
 	var mu sync.Mutex
 	var took []time.Duration
 	var readers sync.WaitGroup
-	for path, want := range e.Want {
-		for _, keep := range []bool{false, true} {
-			readers.Go(func() {
-				r := enduringReader{path: path, want: want, keep: keep}
-				r.run(rest)
-				mu.Lock()
-				defer mu.Unlock()
-				took = append(took, r.took...)
-				out.Reads += len(r.took)
-				if r.problem != "" {
-					out.Problems = append(out.Problems, fmt.Sprintf("%s, kept open %t: %s", path, keep, r.problem))
-				}
-			})
-		}
+	for _, r := range all {
+		readers.Go(func() {
+			r.run(rest)
+			mu.Lock()
+			defer mu.Unlock()
+			took = append(took, r.took...)
+			out.Reads += len(r.took)
+			if r.problem != "" {
+				out.Problems = append(out.Problems, fmt.Sprintf("%s, kept open %t: %s", r.path, r.keep, r.problem))
+			}
+		})
 	}
 	readers.Wait()
 	slices.Sort(took)
 	if n := len(took); n > 0 {
 		out.P50, out.P99, out.Worst = took[n/2], took[n*99/100], took[n-1]
+	}
+	return nil
+}
+
+// Answered returns when each reader that is still at it has had an answer since
+// it was asked for.
+func (a *Agent) Answered(_ struct{}, _ *struct{}) error {
+	a.mu.Lock()
+	readers := a.readers
+	a.mu.Unlock()
+	for _, r := range readers {
+		for before := r.answers.Load(); r.answers.Load() == before && !r.ended.Load(); {
+			time.Sleep(time.Millisecond)
+		}
 	}
 	return nil
 }
@@ -63,9 +82,12 @@ type enduringReader struct {
 	last       []byte
 	took       []time.Duration
 	problem    string // the first
+	answers    atomic.Uint64
+	ended      atomic.Bool
 }
 
 func (r *enduringReader) run(rest <-chan struct{}) {
+	defer r.ended.Store(true)
 	for r.problem == "" {
 		select {
 		case <-rest:
@@ -75,6 +97,7 @@ func (r *enduringReader) run(rest <-chan struct{}) {
 		start := time.Now()
 		text, err := r.read()
 		r.took = append(r.took, time.Since(start))
+		r.answers.Add(1)
 		if err != nil {
 			r.problem = err.Error()
 		} else {

@@ -33,6 +33,7 @@ type Agent struct {
 	held    [][]byte      // memory that is kept touched
 	rest    chan struct{} // closed to end the busy loops
 	answers atomic.Uint64 // Flood's
+	readers []*enduringReader
 }
 
 // agentMain serves until the suite is gone, so that nothing outlives it.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/rpc"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -119,7 +118,7 @@ type hub struct {
 }
 
 var theHub = sync.OnceValues(func() (*hub, error) {
-	h := &hub{name: fmt.Sprintf("@podview-conformance-%d", os.Getpid()), wanted: map[string]chan *process{}}
+	h := &hub{name: "@" + topName(), wanted: map[string]chan *process{}}
 	listener, err := net.Listen("unix", h.name)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,24 +85,34 @@ func TestDemoExitCodes(t *testing.T) {
 
 // Nothing of a demo remains, however its command ends.
 func TestDemoLeavesNothing(t *testing.T) {
-	before := leftovers(t)
+	needRoot(t)
 	for _, script := range []string{"true", "exit 3", "kill -9 $$", "sleep 100 & exit 0"} {
-		demo(t, "--memory", "64Mi", "--cpus", "1", "--", "sh", "-c", script)
-		if after := leftovers(t); !slices.Equal(after, before) {
-			t.Errorf("after %q there are\n%q, before it\n%q", script, after, before)
+		tmp := t.TempDir()
+		cmd := exec.Command(podviewBinary(t), "demo", "--memory", "64Mi", "--cpus", "1", "--", "sh", "-c", script)
+		cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+		runHere(t, cmd)
+		if left := leftovers(t, cmd.Process.Pid, tmp); len(left) > 0 {
+			t.Errorf("after %q there are\n%q", script, left)
 		}
 	}
 }
 
-// leftovers are the mounts of podview and the cgroups of its demo.
-func leftovers(t testing.TB) (all []string) {
+// leftovers are the files, mounts and cgroups of the demo of that pid.
+func leftovers(t testing.TB, pid int, tmp string) (all []string) {
 	t.Helper()
+	files, err := os.ReadDir(tmp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		all = append(all, filepath.Join(tmp, file.Name()))
+	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(mounts)) {
-		if strings.Contains(line, "podview") {
+		if strings.Contains(line, " "+tmp+"/") {
 			all = append(all, line)
 		}
 	}
@@ -110,8 +121,9 @@ func leftovers(t testing.TB) (all []string) {
 		t.Fatal(err)
 	}
 	for _, dir := range h.all {
-		groups, _ := filepath.Glob(filepath.Join(dir, "podview-demo*"))
-		all = append(all, groups...)
+		if group := filepath.Join(dir, fmt.Sprintf("podview-demo-%d", pid)); exists(group) {
+			all = append(all, group)
+		}
 	}
 	return all
 }

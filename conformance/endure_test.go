@@ -1,10 +1,14 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/podview/podview/daemon/paths"
 )
@@ -78,6 +82,37 @@ func (e *endurers) finish(t *testing.T, what string, atLeast int) {
 		if len(got.Problems) > 0 || got.Reads < atLeast {
 			t.Errorf("%s, %s: %d reads, problems:\n%s", what, name, got.Reads, strings.Join(got.Problems, "\n"))
 		}
+	}
+}
+
+// endureDeaths is how many workers may die of one request here. Of more it is
+// answered from the host, which a busy machine would show a slow reader.
+const endureDeaths = 4
+
+// kill kills the worker that serves, at some moment within that time.
+func (e *endurers) kill(t *testing.T, daemon *server, kills int, within time.Duration) {
+	t.Helper()
+	for n := 0; n < kills; {
+		if n%endureDeaths == 0 {
+			e.answered(t)
+		}
+		e.small.read(t, "/proc/uptime") // some worker answers
+		time.Sleep(rand.N(within))
+		worker, err := atWork(daemon.cmd.Process.Pid)
+		if err == nil && unix.Kill(worker, unix.SIGKILL) == nil {
+			n++
+		}
+	}
+}
+
+// answered waits until every reader has had an answer.
+func (e *endurers) answered(t *testing.T) {
+	t.Helper()
+	large := make(chan error, 1)
+	go func() { large <- e.large.try("Answered", struct{}{}, &struct{}{}) }()
+	err := e.small.try("Answered", struct{}{}, &struct{}{})
+	if err = errors.Join(err, <-large); err != nil {
+		t.Fatalf("readers without an answer: %v", err)
 	}
 }
 

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -79,14 +78,7 @@ func TestWorkerIsKilled(t *testing.T) {
 	e.control(t)
 	e.start(t)
 	kills := times(60, 1000)
-	for n := 0; n < kills; {
-		e.small.read(t, "/proc/uptime") // some worker answers
-		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
-		worker, err := atWork(daemon.cmd.Process.Pid)
-		if err == nil && unix.Kill(worker, unix.SIGKILL) == nil {
-			n++
-		}
-	}
+	e.kill(t, daemon, kills, 20*time.Millisecond)
 	e.finish(t, fmt.Sprintf("%d kills", kills), kills)
 }
 

@@ -33,7 +33,7 @@ func newGroup(t testing.TB, name string, l limits) *group {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &group{path: path.Join("/", topName(os.Getpid()), name)}
+	g := &group{path: path.Join("/", topName(), name)}
 	for _, dir := range h.all {
 		if err := makeGroup(h, dir, g.path); err != nil {
 			t.Fatal(err)

@@ -39,6 +39,7 @@ var machine = sync.OnceValues(func() (*hierarchies, error) {
 	}
 	defer f.Close()
 	h := &hierarchies{v1: map[string]string{}}
+	seen := map[string]bool{} // by device: others may mount them again, elsewhere
 	for s := bufio.NewScanner(f); s.Scan(); {
 		before, after, ok := strings.Cut(s.Text(), " - ")
 		left, right := strings.Fields(before), strings.Fields(after)
@@ -46,6 +47,10 @@ var machine = sync.OnceValues(func() (*hierarchies, error) {
 			return nil, fmt.Errorf("/proc/self/mountinfo: %q", s.Text())
 		}
 		dir := left[4]
+		if seen[left[2]] {
+			continue
+		}
+		seen[left[2]] = true
 		switch right[0] {
 		case "cgroup2":
 			h.unified = dir
@@ -92,7 +97,7 @@ func makeGroup(h *hierarchies, mount, path string) error {
 				}
 			}
 		}
-		if name == topName(os.Getpid()) {
+		if name == topName() {
 			favour(dir)
 		}
 	}
@@ -106,20 +111,30 @@ func favour(dir string) {
 	_ = writeFile(filepath.Join(dir, "cpu.weight"), "10000")
 }
 
-// topName is the one cgroup, in every hierarchy, that holds all of a run's.
-func topName(pid int) string { return "podview-conf-" + strconv.Itoa(pid) }
+// topPrefix begins the names of the cgroups of all runs in this pid namespace:
+// those of others may have the same pids. Nobody here can tell whether those live.
+var topPrefix = sync.OnceValue(func() string {
+	namespace, err := os.Readlink("/proc/self/ns/pid") // pid:[4026531836]
+	if err != nil {
+		panic(err)
+	}
+	return "podview-conf-" + strings.Trim(namespace, "pid:[]") + "-"
+})
+
+// topName is the one cgroup, in every hierarchy, that holds all of this run's.
+func topName() string { return topPrefix() + strconv.Itoa(os.Getpid()) }
 
 // removeTopGroups removes this run's top cgroup, and what runs that were
-// killed have left.
+// killed have left in this pid namespace.
 func removeTopGroups() {
 	h, err := machine()
 	if err != nil {
 		return
 	}
 	for _, dir := range h.all {
-		tops, _ := filepath.Glob(filepath.Join(dir, "podview-conf-*"))
+		tops, _ := filepath.Glob(filepath.Join(dir, topPrefix()+"*"))
 		for _, top := range tops {
-			pid := strings.TrimPrefix(filepath.Base(top), "podview-conf-")
+			pid := strings.TrimPrefix(filepath.Base(top), topPrefix())
 			if _, err := os.Stat("/proc/" + pid); err == nil && pid != strconv.Itoa(os.Getpid()) {
 				continue // another run's, alive
 			}

@@ -2,11 +2,8 @@ package conformance
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // floodThreads of a container with half a CPU.
@@ -64,14 +61,7 @@ func TestWorkerIsKilledInAFlood(t *testing.T) {
 	_, stop := startFlood(t, daemon.dir)
 	e.start(t)
 	kills := times(10, 200)
-	for n := 0; n < kills; {
-		e.small.read(t, "/proc/uptime") // some worker answers
-		time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
-		worker, err := atWork(daemon.cmd.Process.Pid)
-		if err == nil && unix.Kill(worker, unix.SIGKILL) == nil {
-			n++
-		}
-	}
+	e.kill(t, daemon, kills, 50*time.Millisecond)
 	e.finish(t, fmt.Sprintf("%d kills beside %d threads that read", kills, floodThreads), kills)
 	stop() // returns when each of its threads has got its answer
 }

@@ -19,6 +19,7 @@ programs='the tests that run this program in a container'
 need free procps "$programs, and the VM"
 need lscpu util-linux "$programs, and the VM"
 need /usr/bin/python3 python3-minimal "$programs, and the VM"
+need shellcheck shellcheck 'the check of shell scripts'
 need gcc gcc 'the cluster: runc is C'
 need /sbin/mke2fs e2fsprogs 'the cluster: the disk of its VM'
 need ip iproute2 'the cluster'

@@ -3,16 +3,17 @@ package conformance
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 )
 
-// readmeCommands are the lines of README's sh blocks.
-func readmeCommands(t *testing.T) []string {
+// commandsOf are the lines of a document's sh blocks.
+func commandsOf(t *testing.T, document string) []string {
 	t.Helper()
 	// The binary runs in conformance/, in the checkout or nowhere near it.
-	for _, path := range []string{"../README.md", "README.md"} {
+	for _, path := range []string{"../" + document, document} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			continue
@@ -23,13 +24,18 @@ func readmeCommands(t *testing.T) []string {
 		}
 		return commands
 	}
-	t.Skip("README.md is not here: this is not the checkout")
+	t.Skipf("%s is not here: this is not the checkout", document)
 	return nil
 }
 
 // TestReadme runs what README tells its readers to run.
-func TestReadme(t *testing.T) {
-	commands := readmeCommands(t)
+func TestReadme(t *testing.T) { runsCommandsOf(t, "README.md", 4) }
+
+// TestContributing does so for a first change.
+func TestContributing(t *testing.T) { runsCommandsOf(t, "CONTRIBUTING.md", 1) }
+
+func runsCommandsOf(t *testing.T, document string, atLeast int) {
+	commands := commandsOf(t, document)
 	needRoot(t)
 	binary := podviewBinary(t)
 	ran := 0
@@ -44,17 +50,31 @@ func TestReadme(t *testing.T) {
 				}
 			case strings.HasPrefix(command, "make "):
 				checkMakeTarget(t, strings.TrimPrefix(command, "make "))
+			case strings.HasPrefix(command, "go test "):
+				checkPackages(t, strings.Fields(command)[2:])
 			default:
-				t.Error("neither podview nor make: not tested")
+				t.Error("neither podview, make nor go test: not tested")
 			}
 		})
 	}
-	if ran < 4 {
-		t.Errorf("%d podview commands found in README", ran)
+	if ran < atLeast {
+		t.Errorf("%d podview commands found in %s", ran, document)
 	}
 }
 
-// checkMakeTarget: a target that README names is test, or one of its steps.
+// checkPackages: make unit runs all that are there.
+func checkPackages(t *testing.T, packages []string) {
+	t.Helper()
+	for _, dir := range packages {
+		tests, _ := filepath.Glob("../" + dir + "/*_test.go")
+		here, _ := filepath.Glob(dir + "/*_test.go")
+		if len(tests)+len(here) == 0 {
+			t.Errorf("%s has no tests", dir)
+		}
+	}
+}
+
+// checkMakeTarget: a target that README names is a tier, or a step of test-all.
 func checkMakeTarget(t *testing.T, target string) {
 	t.Helper()
 	for _, path := range []string{"../Makefile", "Makefile"} {
@@ -62,9 +82,10 @@ func checkMakeTarget(t *testing.T, target string) {
 		if err != nil {
 			continue
 		}
-		steps := regexp.MustCompile(`\.ci/steps (.*)`).FindStringSubmatch(string(text))
-		if target != "test" && (steps == nil || !strings.Contains(" "+steps[1]+" ", " "+target+" ")) {
-			t.Errorf("make test does not run make %s", target)
+		tier := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(target) + `:.*\n.*\.ci/steps `).Match(text)
+		steps := regexp.MustCompile(`(?m)^test-all:.*\n.*\.ci/steps (.*)`).FindSubmatch(text)
+		if !tier && (steps == nil || !strings.Contains(" "+string(steps[1])+" ", " "+target+" ")) {
+			t.Errorf("make test-all does not run make %s", target)
 		}
 		return
 	}

@@ -23,8 +23,9 @@ type server struct {
 	exited chan struct{} // closed after cmd.Wait
 }
 
-// serveTimeout is generous for an emulated machine.
-const serveTimeout = 30 * time.Second
+// serveTimeout is generous for an emulated machine that is busy: podview itself
+// waits half a minute for the kernel to attach its programs, and to detach them.
+const serveTimeout = 2 * time.Minute
 
 // podviewBinary is the program under test.
 func podviewBinary(t testing.TB) string {

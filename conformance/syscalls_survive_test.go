@@ -36,13 +36,25 @@ func (p *process) storm(asker string, rounds int) (seen map[string]int, err erro
 	return seen, nil
 }
 
+// inTime skips where the kernel took longer to attach or to detach than podview
+// waits for it: what is answered then is not told.
+func (s *server) inTime(t *testing.T) *server {
+	t.Helper()
+	for line := range strings.Lines(s.stderr.String()) {
+		if strings.Contains(line, "kernel does not get done with") {
+			t.Skipf("this machine is too slow: %s", strings.TrimSpace(line))
+		}
+	}
+	return s
+}
+
 // TestSyscallsSurvive: every answer is right while daemons are killed, follow
 // one another, and hand over; when the last one leaves in good order, nothing
 // of podview answers any more.
 func TestSyscallsSurvive(t *testing.T) {
 	needSyscalls(t)
 	binary, dir := podviewBinary(t), filepath.Join(t.TempDir(), "view")
-	last := serveOn(t, dir, bothCalls)
+	last := serveOn(t, dir, bothCalls).inTime(t)
 	c := startIn(t, newGroup(t, podPath()+"/"+ctrName("c"), limits{memoryMiB: 192, cpuMilli: 1000}), dir)
 	const right = "192 MiB, 1 CPUs"
 	stop, storm := make(chan struct{}), make(chan map[string]int, 1)
@@ -50,7 +62,7 @@ func TestSyscallsSurvive(t *testing.T) {
 	go func() {
 		all := map[string]int{}
 		for ended := false; !ended; {
-			seen, err := c.storm(asker, 2000)
+			seen, err := c.storm(asker, 500) // not for long, on a slow machine
 			for answer, n := range seen {
 				all[answer] += n
 			}
@@ -67,10 +79,10 @@ func TestSyscallsSurvive(t *testing.T) {
 		storm <- all
 	}()
 	for range times(2, 30) {
-		next := succeed(t, binary, dir, bothCalls)
+		next := succeed(t, binary, dir, bothCalls).inTime(t)
 		last.endStandby(t)
 		crash(t, next)
-		last = serveOn(t, dir, bothCalls)
+		last = serveOn(t, dir, bothCalls).inTime(t)
 	}
 	close(stop)
 	seen := <-storm
@@ -80,6 +92,7 @@ func TestSyscallsSurvive(t *testing.T) {
 	if err := last.stop(); err != nil {
 		t.Error(err)
 	}
+	last.inTime(t)
 	if left := leftInBPFFS(); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
@@ -93,7 +106,7 @@ func TestSyscallsSurvive(t *testing.T) {
 func TestSyscallsLeaveMounted(t *testing.T) {
 	needSyscalls(t)
 	dir := filepath.Join(t.TempDir(), "view")
-	first := serveOn(t, dir, bothCalls, "--leave-mounted")
+	first := serveOn(t, dir, bothCalls, "--leave-mounted").inTime(t)
 	c := startIn(t, newGroup(t, podPath()+"/"+ctrName("c"), limits{memoryMiB: 192, cpuMilli: 1000}), dir)
 	if err := first.terminate(); err != nil {
 		t.Fatal(err)
@@ -103,12 +116,14 @@ func TestSyscallsLeaveMounted(t *testing.T) {
 	}
 	second := serveOn(t, dir, "--syscalls=sysinfo")
 	second.says(t, "Serving")
+	second.inTime(t)
 	if a := c.ask(t, "amd64"); a.TotalRAM != 192<<20 || len(a.CPUs) == 1 {
 		t.Errorf("with --syscalls=sysinfo alone: %+v", a)
 	}
 	if err := second.stop(); err != nil {
 		t.Error(err)
 	}
+	second.inTime(t)
 	if left := leftInBPFFS(); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}

@@ -3,7 +3,6 @@ package conformance
 import (
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +13,7 @@ import (
 func testSyscallsAgreeWithFiles(t *testing.T, s *server) {
 	pod := newGroup(t, podPath(), limits{memoryMiB: 256, swapMiB: 64}) // the tighter limit is not the container's
 	g := &group{path: pod.path + "/" + ctrName("c")}
-	c := startIn(t, newGroup(t, strings.TrimPrefix(g.path, "/"+topName(os.Getpid())+"/"), limits{memoryMiB: 300, swapMiB: 100, cpuMilli: 1500}), s.dir)
+	c := startIn(t, newGroup(t, strings.TrimPrefix(g.path, "/"+topName()+"/"), limits{memoryMiB: 300, swapMiB: 100, cpuMilli: 1500}), s.dir)
 	c.touch(t, 40)
 	c.call(t, "TouchTmpfs", 16, &struct{}{})
 	c.loadavg(t) // from here on it is known

@@ -117,7 +117,7 @@ func sameUsageAndTime(t *testing.T, c *container, p *process) {
 
 func innerPath(t testing.TB, g *group, name string) string {
 	t.Helper()
-	rel, err := filepath.Rel("/"+topName(os.Getpid()), g.path)
+	rel, err := filepath.Rel("/"+topName(), g.path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,7 @@ add_programs() {
 	[ ${#files[@]} = ${#programs[@]} ] || { echo "vm: some of these are not installed: ${programs[*]}" >&2; exit 1; }
 	files+=(/usr/bin/python3)
 	# ldd complains about static programs, which need nothing.
+	# shellcheck disable=SC2046
 	add "${files[@]}" $(ldd "${files[@]}" 2>/dev/null | grep -o '\s/[^ ]*' | sort -u)
 }
 

@@ -15,11 +15,12 @@ import (
 )
 
 const (
-	startTimeout = 5 * time.Second
+	// It takes some milliseconds, but not on a machine that is busy.
+	startTimeout = 30 * time.Second
 	// loadTimeout is what --syscalls may take on top: the kernel checks the
 	// programs.
 	loadTimeout  = 55 * time.Second
-	stopTimeout  = 5 * time.Second
+	stopTimeout  = 30 * time.Second
 	mountPoll    = 10 * time.Millisecond
 	logTailBytes = 4096
 )
