@@ -22,8 +22,8 @@ func dropCapabilities(keep []uint) error {
 func dropBounds(keep []uint) error {
 	for c := uint(0); ; c++ {
 		has, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(c), 0, 0, 0)
-		if err != nil { // the kernel has no more
-			return nil
+		if err != nil {
+			return nil //nolint:nilerr // the kernel has no more
 		}
 		if has == 0 || slices.Contains(keep, c) {
 			continue
