@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ func suiteMain(m *testing.M) (code int) {
 	// Short, for the names of sockets.
 	dir, err := os.MkdirTemp("", "pv")
 	if err == nil {
-		err = os.Setenv("TMPDIR", dir)
+		err = errors.Join(os.Chmod(dir, 0o755), os.Setenv("TMPDIR", dir)) // others than root look into it
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,15 +92,34 @@ func launch(binary, dir string, flags ...string) (*server, error) {
 	}
 	s := &server{dir: dir, exited: make(chan struct{})}
 	s.cmd = exec.Command(binary, append([]string{"serve", "--mount", dir}, flags...)...)
-	s.cmd.Stderr = &s.stderr
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	s.cmd.Stderr = write
 	// A suite that panics can't stop it. (The signal comes when the thread
 	// that starts it ends, so no test may end a thread.)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := s.cmd.Start(); err != nil {
+	err = s.cmd.Start()
+	write.Close()
+	if err != nil {
+		read.Close()
 		return nil, err
 	}
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		defer read.Close()
+		_, _ = io.Copy(&s.stderr, read)
+	}()
 	go func() {
 		_ = s.cmd.Wait()
+		// Its guard has the log, too, and may stay for as long as another podview
+		// lingers.
+		select {
+		case <-said:
+		case <-time.After(time.Second):
+		}
 		close(s.exited)
 	}()
 	return s, nil

@@ -58,6 +58,9 @@ func Guard() error {
 }
 
 func process(keep []uint, calls []call) error {
+	if withC {
+		return errC
+	}
 	err := dropCapabilities(keep)
 	if errNew := allThreads("PR_SET_NO_NEW_PRIVS", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0); errNew != nil {
 		err = errors.Join(err, errNew)
@@ -65,6 +68,8 @@ func process(keep []uint, calls []call) error {
 	// The last, for it refuses all of this.
 	return errors.Join(err, filterCalls(assemble(calls)))
 }
+
+var errC = errors.New("a program that was built with cgo is not confined")
 
 // Filters says why system calls can't be refused here; nil where they can.
 func Filters() error {
