@@ -28,6 +28,10 @@ func TestRollout(t *testing.T) {
 					return fmt.Errorf("on %s pod %q is ready %q", node, name, ready)
 				}
 			}
+			// What is not available (minReadySeconds) is updated beyond maxSurge.
+			if available := s.daemonSets("{.items[*].status.numberAvailable}"); available != "2" {
+				return fmt.Errorf("%s are available", available)
+			}
 			return nil
 		})
 		here, before := s.podviewPod(), map[string]string{}

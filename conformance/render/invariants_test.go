@@ -96,7 +96,7 @@ func checkDaemonSet(t *testing.T, d appsv1.DaemonSet) {
 	checkProbes(t, d.Name, container)
 }
 
-// checkRollout: each update is a hand-over. A node that is not ready takes one
+// checkRollout: each update is a hand-over. A node whose pod does not come takes one
 // of the surge (kubernetes pkg/controller/daemon/update.go), a node that is none
 // would do so for ever: of three nodes one more may be updated.
 func checkRollout(t *testing.T, d appsv1.DaemonSet) {
