@@ -61,13 +61,13 @@ func (s *server) endStandby(t *testing.T) {
 // TestHandOver: nobody who reads sees that one daemon follows another.
 func TestHandOver(t *testing.T) {
 	binary, dir := podviewBinary(t), filepath.Join(t.TempDir(), "view")
-	last := serveOn(t, dir)
+	last := serveOn(t, dir, patient)
 	e := newEndurers(t, dir)
 	e.control(t)
 	e.start(t)
 	handOvers := times(10, 200)
 	for range handOvers {
-		next := succeed(t, binary, dir)
+		next := succeed(t, binary, dir, patient)
 		last.says(t, "Handed over the mount; standing by")
 		last.endStandby(t)
 		last = next
@@ -87,14 +87,14 @@ func TestUpgrade(t *testing.T) {
 		t.Skipf("no binary of the commit before this one: %v", err)
 	}
 	dir := filepath.Join(t.TempDir(), "view")
-	old, err := startServe(earlier, dir)
+	old, err := startServe(earlier, dir, patient)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { crash(t, old) })
 	e := newEndurers(t, dir)
 	e.start(t)
-	s := succeed(t, binary, dir)
+	s := succeed(t, binary, dir, patient)
 	time.Sleep(time.Second)
 	old.endStandby(t)
 	e.finish(t, "upgrade", 10)
@@ -106,7 +106,7 @@ func TestUpgrade(t *testing.T) {
 // lingering is a daemon that was told to end, and readers of its mount.
 func lingering(t *testing.T, dir string) (*server, *endurers) {
 	t.Helper()
-	s := serveOn(t, dir, "--leave-mounted")
+	s := serveOn(t, dir, "--leave-mounted", patient)
 	e := newEndurers(t, dir)
 	e.start(t)
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {

@@ -56,7 +56,7 @@ func TestFlood(t *testing.T) {
 
 // TestWorkerIsKilledInAFlood: what waits for its turn is not lost.
 func TestWorkerIsKilledInAFlood(t *testing.T) {
-	daemon := privateServe(t)
+	daemon := privateServe(t, patient)
 	e := newEndurers(t, daemon.dir)
 	_, stop := startFlood(t, daemon.dir)
 	e.start(t)
