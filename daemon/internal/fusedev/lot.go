@@ -62,6 +62,17 @@ func (l *lot) left() (left []int) {
 	return left
 }
 
+// Waits tells whether requests wait for their turn in a Conn's Lot.
+func Waits(memory []byte) bool {
+	l := lot{memory: memory}
+	for place := range l.used() {
+		if lengthOf(l.at(place)).Load() != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // park copies a request; ok is false where there is no room.
 func (l *lot) park(request []byte) (place int, ok bool) {
 	if len(request) > placeBytes {

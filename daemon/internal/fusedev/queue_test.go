@@ -266,6 +266,9 @@ func TestTheNextProcessFindsThem(t *testing.T) {
 	for n := range uint64(5) {
 		putOne(t, q, 1+n, 100)
 	}
+	if !Waits(memory) || Waits(make([]byte, LotBytes)) {
+		t.Error("nobody can tell that requests wait")
+	}
 	takeOne(q, time.Now(), 0)
 	binary.NativeEndian.PutUint32(q.lot.at(3), requestHeaderBytes-1) // written by nobody of us
 	next := newQueue(memory, hundreds)

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/podview/podview/daemon/internal/fusedev"
 )
 
 // The holder looks now and then whether requests wait that no worker takes.
@@ -36,8 +38,11 @@ func (p *progress) look(waiting bool, answered uint64) (hung bool, next time.Dur
 }
 
 // waiting tells whether requests are in the kernel's queue, which readers that
-// are well empty at once.
+// are well empty at once, or in theirs, where some are answered each moment.
 func (h *Holder) waiting() bool {
+	if fusedev.Waits(h.Ledger.Lot()) {
+		return true
+	}
 	fds := []unix.PollFd{{Fd: int32(h.Device.Fd()), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds, 0)
 	return n > 0 && err == nil

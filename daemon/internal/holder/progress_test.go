@@ -1,6 +1,12 @@
 package holder
 
-import "testing"
+import (
+	"encoding/binary"
+	"os"
+	"testing"
+
+	"github.com/podview/podview/daemon/internal/ledger"
+)
 
 func TestProgress(t *testing.T) {
 	type look struct {
@@ -32,5 +38,30 @@ func TestProgress(t *testing.T) {
 		if hung != test.hung {
 			t.Errorf("%s: hung is %t", name, hung)
 		}
+	}
+}
+
+// TestWaitingForATurn: a worker may have taken all requests from the kernel's
+// queue before it hung.
+func TestWaitingForATurn(t *testing.T) {
+	shared, err := ledger.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet, other, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer quiet.Close()
+	defer other.Close()
+	h := &Holder{Device: quiet, Ledger: shared}
+	if h.waiting() {
+		t.Error("nobody waits")
+	}
+	const mark, first, requestBytes = 0, 64, 56
+	binary.NativeEndian.PutUint64(shared.Lot()[mark:], 1)
+	binary.NativeEndian.PutUint32(shared.Lot()[first:], requestBytes)
+	if !h.waiting() {
+		t.Error("a request waits for its turn, and the holder does not see it")
 	}
 }
