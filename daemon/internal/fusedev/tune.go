@@ -15,11 +15,6 @@ const schedulerSlackNsec = 5_000_000
 // only first reads of containers and processes do.
 const garbagePercent = 25
 
-// memoryLimitBytes is where garbage is collected more often rather than let
-// the heap grow: all tables of the worker full take less, and the worker with
-// what it has in the kernel has to stay below the DaemonSet's limit (256 MiB).
-const memoryLimitBytes = 160 << 20
-
 // Tune makes blocking reads of the device cheap in Go, for a process that does
 // little else. Without it up to half of the CPU time of a read that comes
 // alone is the Go scheduler's.
@@ -31,9 +26,6 @@ const memoryLimitBytes = 160 << 20
 func Tune(readers int) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimitBytes)
 	}
 	runtime.GOMAXPROCS(max(runtime.NumCPU(), readers+2))
 	threads, err := os.ReadDir("/proc/self/task")
