@@ -216,18 +216,26 @@ func TestCgroupFilesAreBroken(t *testing.T) {
 	c.comesBack(t, 100)
 }
 
-// TestHostFilesAreBroken: each of the host's files in turn gives EIO. Then
-// that file may, and others don't.
-func TestHostFilesAreBroken(t *testing.T) {
+// onOtherProc is a container on a podview that keeps nothing, and takes another
+// mount of /proc for the host's.
+func onOtherProc(t *testing.T) (proc string, c *container) {
+	t.Helper()
 	needRoot(t)
-	proc := filepath.Join(t.TempDir(), "proc")
+	proc = filepath.Join(t.TempDir(), "proc")
 	if err := os.Mkdir(proc, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	covered(t, "/proc", proc)
 	daemon := privateServe(t, "--host-proc", proc, "--stat-cache=0", "--kept-files=0")
-	c := smallContainer(t, daemon.dir, 100)
+	c = smallContainer(t, daemon.dir, 100)
 	c.comesBack(t, 100)
+	return proc, c
+}
+
+// TestHostFilesAreBroken: each of the host's files in turn gives EIO. Then
+// that file may, and others don't.
+func TestHostFilesAreBroken(t *testing.T) {
+	proc, c := onOtherProc(t)
 	for _, path := range emulatedHere() {
 		name, isProc := strings.CutPrefix(path, "/proc/")
 		if !isProc {
@@ -250,15 +258,7 @@ func TestHostFilesAreBroken(t *testing.T) {
 
 // TestProcessesFilesAreBroken: who reads can't be told.
 func TestProcessesFilesAreBroken(t *testing.T) {
-	needRoot(t)
-	proc := filepath.Join(t.TempDir(), "proc")
-	if err := os.Mkdir(proc, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	covered(t, "/proc", proc)
-	daemon := privateServe(t, "--host-proc", proc, "--stat-cache=0", "--kept-files=0")
-	c := smallContainer(t, daemon.dir, 100)
-	c.comesBack(t, 100)
+	proc, c := onOtherProc(t)
 	for _, name := range []string{"cgroup", "stat", "status", "oom_score_adj"} {
 		file := fmt.Sprintf("%s/%d/%s", proc, c.pid, name)
 		uncover := covered(t, givesEIO(t), file)
